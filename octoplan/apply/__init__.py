@@ -1,0 +1,1 @@
+"""The send protocol: the only place from which a message can leave."""

@@ -1,0 +1,1 @@
+"""From contacts to recipients: normalised, unique, not suppressed, in the one order."""

@@ -1,0 +1,1 @@
+"""Flags and environment in, one call, one view, an exit code out."""

@@ -1,0 +1,1 @@
+"""The port to the SMS API and the HTTP client behind it."""

@@ -1,0 +1,82 @@
+"""
+Every bound in octoplan, with its unit in the name and its reason beside it.
+
+A campaign file can come from a stranger's pull request (guarantee G7), so each file, loop, request and wait is bounded
+by a line here. Facts of the API name their source: `seed` is Octopush's page on scheduled sending.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+# --- the API ---------------------------------------------------------------------------------------------------------
+RECIPIENTS_PER_BATCH_MAX: Final = 500
+"""Octopush's page on sending says "campaign up to 500"; the seed gives no maximum. Never more."""
+TEXT_CHARACTERS_MAX: Final = 1224
+"""Seed: message text from 1 to 1224 characters. Applied to the text as filled in for each recipient."""
+UCS2_UNITS_MAX: Final = 504
+"""8 parts of 63 units: the smaller of the two part sizes that Octopush's own pages name for Unicode."""
+MERGE_VALUE_CHARACTERS_MAX: Final = 50
+"""Octopush's page on personalised sending: 50 characters for each of the seven merge fields."""
+REQUEST_ID_LIFETIME_S: Final = 24 * 3600
+"""Seed: "a request_id will expire after 24 hours"."""
+REPEAT_WINDOW_S: Final = 20 * 3600
+"""How long an unknown outcome may be repeated under the same request id: the lifetime less a margin for clocks."""
+BLACKLIST_OPTION_PRICE: Final = "0.01"
+"""Seed: `auto_remove_blacklisted_numbers` adds 0.01 for each request."""
+CANCEL_RECIPIENTS_BELOW: Final = 3
+"""Octopush's reference on cancelling: only campaigns with fewer than 3 recipients."""
+CANCEL_AHEAD_S: Final = 10 * 60
+"""Octopush's reference on cancelling: more than 10 minutes ahead."""
+
+# --- files that people write -----------------------------------------------------------------------------------------
+CAMPAIGN_FILE_BYTES_MAX: Final = 256 * 1024
+"""A campaign is a page of text; a larger file is a mistake or an attack."""
+YAML_DEPTH_MAX: Final = 32
+YAML_NODES_MAX: Final = 20_000
+"""Nodes after aliases are expanded, so that nested anchors cannot explode."""
+CAMPAIGN_FILES_MAX: Final = 2_000
+FINDINGS_PER_FILE_MAX: Final = 200
+"""More findings than this are counted, not listed."""
+
+# --- contacts --------------------------------------------------------------------------------------------------------
+CONTACT_COLUMNS_MAX: Final = 512
+CONTACT_FIELD_BYTES_MAX: Final = 64 * 1024
+CONTACT_LINE_BYTES_MAX: Final = 1024 * 1024
+EXCLUSION_EXAMPLES_MAX: Final = 5
+"""Rows named for each reason of exclusion; the rest are counted."""
+ENGINE_MEMORY: Final = "600MB"
+"""DuckDB's limit; it spills to its private directory beyond."""
+ARROW_ROWS_PER_BATCH: Final = 65_536
+RECIPIENTS_PER_BUCKET: Final = 32_768
+"""An audience is cut into 2^k buckets so that each holds about this many; small audiences have one."""
+BUCKET_BITS_MAX: Final = 24
+
+# --- templates -------------------------------------------------------------------------------------------------------
+TEMPLATE_CHARACTERS_MAX: Final = 20_000
+TEMPLATE_OUTPUT_CHARACTERS_MAX: Final = 20_000
+"""One rendered value or text; well above what the API takes, well below what hurts."""
+TEMPLATE_RANGE_MAX: Final = 1_000
+
+# --- network ---------------------------------------------------------------------------------------------------------
+CONNECT_TIMEOUT_S: Final = 10.0
+READ_TIMEOUT_S: Final = 60.0
+"""The API computes a campaign before it answers; too short a wait makes an unknown outcome of a slow success."""
+WRITE_TIMEOUT_S: Final = 30.0
+RESPONSE_BYTES_MAX: Final = 1024 * 1024
+API_MESSAGE_CHARACTERS_MAX: Final = 500
+"""How much of the API's own words is kept and shown."""
+SEND_TRIES_MAX: Final = 5
+"""Repeats of one request in one run, first try included, before the run stops."""
+BACKOFF_FIRST_S: Final = 0.5
+BACKOFF_MAX_S: Final = 30.0
+RETRY_AFTER_MAX_S: Final = 300.0
+"""A longer Retry-After ends the run instead of holding the lease."""
+
+# --- state -----------------------------------------------------------------------------------------------------------
+STATE_BUSY_TIMEOUT_S: Final = 10.0
+PLAN_LIFETIME_S: Final = 24 * 3600
+"""A saved plan older than this is refused; prices, balances and people's minds change."""
+SAVED_PLAN_BYTES_MAX: Final = 256 * 1024 * 1024
+LOCK_FILE_BYTES_MAX: Final = 512 * 1024 * 1024
+SANDBOX_START_TIMEOUT_S: Final = 20.0

@@ -1,0 +1,1 @@
+"""From recipients to texts, merge fields and batches."""

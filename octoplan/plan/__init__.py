@@ -1,0 +1,1 @@
+"""What apply would do, what it costs, and why."""

@@ -1,0 +1,1 @@
+"""What was sent: journal, ledger, lease and lock file."""

@@ -1,0 +1,1 @@
+"""Small values that check themselves: phone numbers, names, senders, amounts, sizes of a text."""

@@ -38,6 +38,15 @@ YAML_NODES_MAX: Final = 20_000
 CAMPAIGN_FILES_MAX: Final = 2_000
 FINDINGS_PER_FILE_MAX: Final = 200
 """More findings than this are counted, not listed."""
+PATH_CHARACTERS_MAX: Final = 512
+PROJECT_ENTRIES_MAX: Final = 100_000
+"""Files and folders looked at to find the campaigns; a repository has fewer."""
+PROJECT_PARENTS_MAX: Final = 64
+"""Folders upward in which `octoplan.yaml` is looked for."""
+DESCRIPTION_CHARACTERS_MAX: Final = 2_000
+VAR_CHARACTERS_MAX: Final = 1224
+"""No variable can be longer than the text that the API takes."""
+WHERE_CHARACTERS_MAX: Final = 4_000
 
 # --- contacts --------------------------------------------------------------------------------------------------------
 CONTACT_COLUMNS_MAX: Final = 512

@@ -1,0 +1,203 @@
+"""
+What happened, in time order, and what follows from it.
+
+The journal is a list of entries; the state of a batch is their replay and nothing else. Each batch walks this machine:
+
+    (none) ── intended ──▶ OPEN ── sent | settled-sent ──▶ SENT                (final)
+                            │ ▲
+                            │ └─ unknown (stays open: it may have been accepted)
+                            ├── not-sent ──▶ FREE        same attempt number: the request never left
+                            └── refused | settled-not-sent ──▶ FREE   the next attempt has the next number
+
+Invariants:
+- SENT is final. No entry takes a batch out of it; a contradicting entry is a broken journal and raises.
+- The attempt number rises only after a recorded definite refusal, by the API or by a person.
+- While a batch is OPEN, only the very same body with the very same request id may be sent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any
+
+
+class Kind(StrEnum):
+    """What an entry says."""
+
+    OPENED = "opened"  # a campaign's content, before its first batch
+    INTENDED = "intended"
+    SENT = "sent"
+    UNKNOWN = "unknown"
+    NOT_SENT = "not-sent"
+    REFUSED = "refused"
+    SETTLED_SENT = "settled-sent"
+    SETTLED_NOT_SENT = "settled-not-sent"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line of the journal. `data` holds counts, codes and digests; never a number, name, text or key."""
+
+    kind: Kind
+    campaign: str
+    batch: str | None
+    at: datetime
+    run: str
+    data: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Phase(StrEnum):
+    """Where a batch stands."""
+
+    OPEN = "open"
+    SENT = "sent"
+    FREE = "free"
+
+
+@dataclass(frozen=True, slots=True)
+class BatchState:
+    """A batch as its entries left it. `opened_at` is the first POST under the present request id."""
+
+    digest: str
+    phase: Phase
+    request_id: str
+    attempt: int
+    refusals: int
+    recipients: int
+    segments: int
+    planned_cost: Decimal | None
+    opened_at: datetime
+    changed_at: datetime
+    cost: Decimal | None = None
+    ticket: str | None = None
+    send_at: str | None = None
+    note: str | None = None
+    anomaly: str | None = None
+
+    @property
+    def next_attempt(self) -> int:
+        """The attempt number that a new request for this content must carry."""
+        return self.refusals + 1
+
+
+@dataclass(frozen=True, slots=True)
+class CampaignState:
+    """What is known of one campaign: the content it was opened with, and its batches by digest."""
+
+    campaign: str
+    content: Mapping[str, str] | None
+    opened_at: datetime | None
+    batches: Mapping[str, BatchState]
+
+    def in_phase(self, phase: Phase) -> tuple[BatchState, ...]:
+        """The batches of one phase, oldest first."""
+        return tuple(
+            sorted((b for b in self.batches.values() if b.phase is phase), key=lambda b: (b.opened_at, b.digest))
+        )
+
+    @property
+    def sent_recipients(self) -> int:
+        """How many people were certainly written to."""
+        return sum(batch.recipients for batch in self.in_phase(Phase.SENT))
+
+
+class BrokenJournal(Exception):
+    """Entries contradict each other: a bug, or somebody edited the state by hand."""
+
+
+def replay(entries: Iterable[Entry]) -> dict[str, CampaignState]:
+    """
+    Fold entries, in time order, into the state of every campaign.
+
+    :raises BrokenJournal: if an entry is not a step of the machine above.
+    """
+    contents: dict[str, tuple[Mapping[str, str], datetime]] = {}
+    batches: dict[str, dict[str, BatchState]] = {}
+    for entry in entries:
+        of_campaign = batches.setdefault(entry.campaign, {})
+        if entry.kind is Kind.OPENED:
+            contents.setdefault(entry.campaign, (entry.data["content"], entry.at))
+        elif entry.batch is None:
+            raise BrokenJournal(f"entry `{entry.kind}` of campaign {entry.campaign} names no batch")
+        else:
+            of_campaign[entry.batch] = _step(of_campaign.get(entry.batch), entry)
+    return {name: _state(name, contents.get(name), of_campaign) for name, of_campaign in batches.items()}
+
+
+def _state(
+    name: str, opened: tuple[Mapping[str, str], datetime] | None, batches: Mapping[str, BatchState]
+) -> CampaignState:
+    content, opened_at = opened or (None, None)
+    return CampaignState(name, content, opened_at, batches)
+
+
+def _step(before: BatchState | None, entry: Entry) -> BatchState:
+    if entry.kind is Kind.INTENDED:
+        return _intended(before, entry)
+    if before is None or before.phase is not Phase.OPEN:
+        phase = "not begun" if before is None else before.phase
+        raise BrokenJournal(f"entry `{entry.kind}` for batch {entry.batch}, which is {phase}")
+    return _ended(before, entry)
+
+
+def _intended(before: BatchState | None, entry: Entry) -> BatchState:
+    data = entry.data
+    expected = 1 if before is None else before.next_attempt
+    if before is not None and before.phase is not Phase.FREE:
+        raise BrokenJournal(f"batch {entry.batch} is intended again while it is {before.phase}")
+    if data["attempt"] != expected:
+        raise BrokenJournal(f"batch {entry.batch} has attempt {data['attempt']}, expected {expected}")
+    return BatchState(
+        digest=str(entry.batch),
+        phase=Phase.OPEN,
+        request_id=data["request_id"],
+        attempt=data["attempt"],
+        refusals=expected - 1,
+        recipients=data["recipients"],
+        segments=data["segments"],
+        planned_cost=_amount(data.get("cost")),
+        opened_at=entry.at,
+        changed_at=entry.at,
+        send_at=data.get("send_at"),
+    )
+
+
+_ENDS: Mapping[Kind, tuple[Phase, int]] = {
+    Kind.SENT: (Phase.SENT, 0),
+    Kind.SETTLED_SENT: (Phase.SENT, 0),
+    Kind.UNKNOWN: (Phase.OPEN, 0),
+    Kind.NOT_SENT: (Phase.FREE, 0),
+    Kind.REFUSED: (Phase.FREE, 1),
+    Kind.SETTLED_NOT_SENT: (Phase.FREE, 1),
+}
+"""Kind of entry -> the phase it leads to, and by how much it raises the number of definite refusals."""
+
+
+def _ended(before: BatchState, entry: Entry) -> BatchState:
+    phase, refusals = _ENDS[entry.kind]
+    data = entry.data
+    return BatchState(
+        digest=before.digest,
+        phase=phase,
+        request_id=before.request_id,
+        attempt=before.attempt,
+        refusals=before.refusals + refusals,
+        recipients=before.recipients,
+        segments=before.segments,
+        planned_cost=before.planned_cost,
+        opened_at=before.opened_at,
+        changed_at=entry.at,
+        cost=_amount(data.get("cost")),
+        ticket=data.get("ticket"),
+        send_at=before.send_at,
+        note=data.get("note"),
+        anomaly=data.get("anomaly"),
+    )
+
+
+def _amount(text: str | None) -> Decimal | None:
+    return None if text is None else Decimal(text)

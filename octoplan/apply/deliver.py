@@ -76,7 +76,7 @@ class _Again(Exception):
 
 
 _BACKOFF = tenacity.wait_exponential_jitter(
-    initial=limits.BACKOFF_FIRST_S, max=limits.BACKOFF_MAX_S, jitter=limits.BACKOFF_FIRST_S
+    multiplier=limits.BACKOFF_FIRST_S, max=limits.BACKOFF_MAX_S, jitter=limits.BACKOFF_FIRST_S
 )
 
 
@@ -193,14 +193,7 @@ class _Attempt:
         cost = None if outcome.cost is None else str(outcome.cost)
         data = {"ticket": outcome.ticket, "contacts": outcome.contacts, "cost": cost, "anomaly": anomaly}
         self._record(Kind.SENT, data)
-        return Delivery(
-            self._batch,
-            Status.SENT,
-            ticket=outcome.ticket,
-            cost=outcome.cost,
-            contacts=outcome.contacts,
-            anomaly=anomaly,
-        )
+        return self._ended(Status.SENT, ticket=outcome.ticket, cost=outcome.cost, anomaly=anomaly)
 
     def _seen_before(self, outcome: Duplicate) -> Delivery:
         """Our own earlier try was accepted; or, if there was none, somebody else has used our id."""

@@ -62,7 +62,8 @@ class CampaignReport:
     def billed(self) -> Decimal | None:
         """What the API says it billed; `None` if it did not say for some batch."""
         costs = [delivery.cost for delivery in self.of(Status.SENT)]
-        return None if any(cost is None for cost in costs) else sum(costs, Decimal(0))
+        known = [cost for cost in costs if cost is not None]
+        return sum(known, Decimal(0)) if len(known) == len(costs) else None
 
     @property
     def untried_recipients(self) -> int:

@@ -1,15 +1,62 @@
-"""One batch on its way: exactly what would be sent, and what the journal must know of it."""
+"""
+The batches of one campaign that are still to be sent, as plan counts them and apply sends them: one walk for both.
+
+Invariants:
+- Recipients in the campaign's ledger are subtracted before packing, so nobody is in two batches of one campaign.
+- A batch whose outcome is unknown is put together again from the ledger's memory of who was in it, and only counts if
+  its digest comes out the same: the same bytes, or nothing.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
+from typing import Protocol
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from octoplan.digests import DigestKey, request_id
+from octoplan.digests import DigestKey, batch_digest, request_id
+from octoplan.gateway.body import hashed_body
 from octoplan.gateway.port import SendRequest
+from octoplan.messages.batches import PackedBatch, Stratum, bucket_bits, pack_batches
+from octoplan.state.home import StateReader
+from octoplan.state.journal import BatchState, CampaignState, Phase
+
+
+class MessageRows(Protocol):
+    """What this module needs of a composed message: its texts, and its rows in order as often as they are asked for."""
+
+    @property
+    def texts(self) -> Sequence[str]:
+        """The API texts; rows refer to them by index."""
+        ...
+
+    @property
+    def text_recipients(self) -> Sequence[int]:
+        """How many recipients of the complete audience each text has."""
+        ...
+
+    def batches(self) -> Iterator[pa.RecordBatch]:
+        """Rows of the schema `MESSAGES`, sorted by `text, hash, phone`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Dispatch:
+    """What all batches of one campaign share. `request` has neither text nor contacts yet."""
+
+    environment: str
+    campaign: str
+    batch_size: int
+    request: SendRequest
+    rows: MessageRows
+
+    def request_for(self, batch: PackedBatch) -> SendRequest:
+        """The request that sends `batch`."""
+        return replace(self.request, text=batch.text, contacts=batch.contacts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,13 +75,101 @@ class Outgoing:
     request_id: str
     recipients: int
     segments: int
-    cost: Decimal | None
+    strata: Mapping[Stratum, int]
     request: SendRequest = field(repr=False)
     phones: pa.StringArray = field(repr=False)
     opened_at: datetime | None = None
+    cost: Decimal | None = None
 
     def next_attempt(self, key: DigestKey) -> Outgoing:
         """The same content under a new request id; only after a definite refusal was recorded."""
         attempt = self.attempt + 1
         fresh = request_id(key, self.environment, self.campaign, self.digest, attempt)
         return replace(self, attempt=attempt, request_id=fresh, opened_at=None)
+
+
+def reopened_batches(dispatch: Dispatch, state: CampaignState, reader: StateReader) -> Iterator[Outgoing]:
+    """
+    The batches of unknown outcome, oldest first, with the very bytes they were sent with.
+
+    A batch that cannot be made again (its recipients' rows have changed) is missing from the result.
+    """
+    unknown = state.in_phase(Phase.OPEN)
+    if not unknown:
+        return
+    members = _rows_of(dispatch, [batch.digest for batch in unknown], reader)
+    for batch in unknown:
+        rebuilt = _rebuild(dispatch, batch, members[batch.digest], reader.key)
+        if rebuilt is not None:
+            yield rebuilt
+
+
+def fresh_batches(
+    dispatch: Dispatch,
+    state: CampaignState | None,
+    reader: StateReader,
+    *,
+    watch: Callable[[pa.RecordBatch], None] = lambda _: None,
+) -> Iterator[Outgoing]:
+    """
+    Everybody who is not in the campaign's ledger, packed; `watch` sees the rows on their way.
+
+    The ledger is asked while the rows stream by, so batches sent in the meantime do not matter: their rows have passed.
+    """
+    bits = [bucket_bits(count) for count in dispatch.rows.text_recipients]
+    rows = _unwritten(dispatch, reader, watch)
+    for packed in pack_batches(rows, texts=dispatch.rows.texts, bucket_bits=bits, batch_size=dispatch.batch_size):
+        request = dispatch.request_for(packed)
+        digest = batch_digest(reader.key, hashed_body(request))
+        known = state.batches.get(digest) if state is not None else None
+        attempt = known.next_attempt if known is not None else 1
+        yield _outgoing(dispatch, packed, request, digest, attempt, reader.key)
+
+
+def _outgoing(
+    dispatch: Dispatch, packed: PackedBatch, request: SendRequest, digest: str, attempt: int, key: DigestKey
+) -> Outgoing:
+    return Outgoing(
+        environment=dispatch.environment,
+        campaign=dispatch.campaign,
+        digest=digest,
+        attempt=attempt,
+        request_id=request_id(key, dispatch.environment, dispatch.campaign, digest, attempt),
+        recipients=packed.recipients,
+        segments=packed.segments,
+        strata=packed.strata,
+        request=request,
+        phones=packed.phones,
+    )
+
+
+def _unwritten(
+    dispatch: Dispatch, reader: StateReader, watch: Callable[[pa.RecordBatch], None]
+) -> Iterator[pa.RecordBatch]:
+    for rows in dispatch.rows.batches():
+        fresh = rows.filter(pc.is_null(reader.written(dispatch.campaign, rows.column("phone"))))
+        watch(fresh)
+        yield fresh
+
+
+def _rows_of(dispatch: Dispatch, digests: Sequence[str], reader: StateReader) -> Mapping[str, list[pa.RecordBatch]]:
+    """The rows of a few batches, found by asking the ledger who was in them."""
+    members: dict[str, list[pa.RecordBatch]] = {digest: [] for digest in digests}
+    for rows in dispatch.rows.batches():
+        written = reader.written(dispatch.campaign, rows.column("phone"))
+        for digest, found in members.items():
+            found.append(rows.filter(pc.fill_null(pc.equal(written, digest), fill_value=False)))
+    return members
+
+
+def _rebuild(dispatch: Dispatch, batch: BatchState, rows: Iterable[pa.RecordBatch], key: DigestKey) -> Outgoing | None:
+    texts = dispatch.rows.texts
+    whole = pack_batches(rows, texts=texts, bucket_bits=[0] * len(texts), batch_size=max(batch.recipients, 1))
+    candidates = list(whole)
+    if len(candidates) != 1:
+        return None
+    request = dispatch.request_for(candidates[0])
+    if batch_digest(key, hashed_body(request)) != batch.digest:
+        return None
+    again = _outgoing(dispatch, candidates[0], request, batch.digest, batch.attempt, key)
+    return replace(again, opened_at=batch.opened_at) if again.request_id == batch.request_id else None

@@ -175,7 +175,8 @@ def _parse(text: str, name: str, environment: str) -> Lock:
         if not isinstance(entry, dict) or not isinstance(entry.get("campaign"), str):
             raise _unreadable(name, None, f"entry {number} names no campaign")
         key = (entry["campaign"], entry.get("batch", ""))
-        lines[key] = max(lines.get(key, entry), _typed(entry), key=lambda line: _RANK.get(str(line.get("state")), -1))
+        line = _typed(entry)
+        lines[key] = max(lines.get(key, line), line, key=lambda each: _RANK.get(str(each.get("state")), -1))
     return Lock(environment, document.get("digest_key"), lines)
 
 

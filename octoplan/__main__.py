@@ -1,0 +1,5 @@
+"""`python -m octoplan`."""
+
+from octoplan.cli.main import main
+
+main()

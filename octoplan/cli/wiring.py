@@ -1,0 +1,225 @@
+"""From flags and environment variables to the objects that commands work with."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, TypeVar
+from urllib.parse import urlsplit
+
+import click
+
+from octoplan.campaign.model import SANDBOX, Environment, EnvironmentSettings
+from octoplan.campaign.project import Project, find_project_root, load_project
+from octoplan.clock import Clock, SystemClock
+from octoplan.diagnostics import AuthenticationFailed, Finding, InvalidInput, StateUnavailable
+from octoplan.digests import DigestKey, content_digest
+from octoplan.gateway.octopush import PriceGateway
+from octoplan.state.local import FOLDER, LocalHome, create_key, read_key
+from octoplan.state.lock import Lock, lock_path, read_lock
+from octoplan.values.secret import Secret
+
+KEY_VARIABLE: Final = "OCTOPLAN_DIGEST_KEY"
+HOSTS_VARIABLE: Final = "OCTOPLAN_ALLOWED_HOSTS"
+API_HOST: Final = "api.octopush.com"
+_LOOPBACK: Final = ("localhost", "127.0.0.1", "::1")
+GatewayKind = TypeVar("GatewayKind", bound=PriceGateway)
+
+environment_option = click.option(
+    "--env",
+    "environment",
+    metavar="NAME",
+    envvar="OCTOPLAN_ENV",
+    help="The environment (default: the project's; `sandbox` needs no account).",
+)
+campaign_option = click.option(
+    "--campaign", "campaigns", multiple=True, metavar="ID", help="Only this campaign; may be repeated."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Workspace:
+    """A project, one of its environments, and that environment's memory."""
+
+    project: Project
+    findings: tuple[Finding, ...]
+    name: str
+    settings: EnvironmentSettings
+    home: LocalHome
+    lock: Lock
+    clock: Clock
+
+    @property
+    def lock_path(self) -> Path:
+        """Where this environment's lock file is."""
+        return lock_path(self.project.root, self.name)
+
+    @property
+    def is_sandbox(self) -> bool:
+        """Whether this is the built-in environment, which sends nothing to anybody."""
+        return self.name == SANDBOX
+
+
+def open_project(context: click.Context) -> tuple[Project, tuple[Finding, ...]]:
+    """
+    The project of `--project`, or the one around the working directory.
+
+    :raises InvalidInput: if there is none, or `octoplan.yaml` has errors.
+    """
+    given = context.find_root().obj
+    root = Path(given) if given else find_project_root(Path.cwd())
+    if root is None or not (root / "octoplan.yaml").is_file():
+        where = f"in {given}" if given else "here or in a folder above"
+        raise InvalidInput(
+            f"there is no octoplan.yaml {where}",
+            hint="make a project with `octoplan init`, or name one: `octoplan -C DIR …`",
+        )
+    project, findings = load_project(root)
+    return project, tuple(findings)
+
+
+@contextlib.contextmanager
+def open_workspace(context: click.Context, environment: str | None) -> Iterator[Workspace]:
+    """
+    Open a project's environment for the length of a command.
+
+    The digest key is made on first use; where the lock file shows that another key was used before, it is not.
+
+    :raises InvalidInput: for an unreadable project or lock file, or an environment that is not declared.
+    :raises StateUnavailable: if the state home cannot be used.
+    """
+    project, findings = open_project(context)
+    name = environment or project.model.default_environment
+    settings = project.environment(name)
+    lock = read_lock(lock_path(project.root, name), name)
+    clock = SystemClock()
+    home = LocalHome(project.root / FOLDER, name, open_key(project.root, lock), clock)
+    try:
+        yield Workspace(project, findings, name, settings, home, lock, clock)
+    finally:
+        home.close()
+
+
+def open_key(root: Path, lock: Lock) -> DigestKey:
+    """
+    The digest key: from OCTOPLAN_DIGEST_KEY, else from the state home, else a new one if nothing was ever sent.
+
+    :raises InvalidInput: if the variable holds no key.
+    :raises StateUnavailable: if the key is missing or another one than the lock file was written with.
+    """
+    text = os.environ.get(KEY_VARIABLE)
+    if text:
+        try:
+            key: DigestKey | None = DigestKey.from_text(text)
+        except ValueError:
+            raise InvalidInput(f"{KEY_VARIABLE} does not hold a digest key (64 hexadecimal digits)") from None
+    else:
+        key = read_key(root / FOLDER)
+    if key is None and not lock.lines:
+        key = create_key(root / FOLDER)
+        click.echo(f"Made a digest key in {FOLDER}/ (never commit it; keep it as you keep a password).", err=True)
+    if key is None or (lock.digest_key not in (None, key.fingerprint)):
+        have = "there is none here" if key is None else f"here is {key.fingerprint}"
+        raise StateUnavailable(
+            f"the lock file was written with digest key {lock.digest_key}; {have}",
+            hint=f"bring the state home ({FOLDER}/) of the machine that sent, or its key in {KEY_VARIABLE}",
+        )
+    return key
+
+
+@contextlib.contextmanager
+def open_gateway(workspace: Workspace, kind: type[GatewayKind]) -> Iterator[GatewayKind]:
+    """
+    A client of the environment's API; for `sandbox`, of a local server that is started if none runs.
+
+    `kind` is what the command may do: `PriceGateway` cannot send, only apply asks for an `OctopushGateway`.
+
+    :raises AuthenticationFailed: if a credential is missing, or belongs to another account than declared.
+    :raises InvalidInput: if the endpoint's host is not allowed.
+    """
+    settings = workspace.settings
+    if not isinstance(settings, Environment):
+        from octoplan.cli.sandboxed import API_PATH, KEY, LOGIN, running_sandbox
+
+        with running_sandbox(workspace.project.root) as url:
+            yield kind(url + API_PATH, LOGIN, KEY)
+        return
+    _require_allowed_host(settings.endpoint)
+    account_of(workspace)
+    login, key = _secret(settings.credentials.login), _secret(settings.credentials.key)
+    proxy = settings.proxy
+    if proxy is not None and proxy.startswith("env/"):
+        proxy = _secret(proxy).reveal()
+    yield kind(settings.endpoint, login, key, proxy=proxy)
+
+
+def account_of(workspace: Workspace) -> str | None:
+    """
+    The keyed fingerprint of the account in use; `None` for the sandbox, or while no login is set.
+
+    :raises AuthenticationFailed: if the environment declares another one.
+    """
+    settings = workspace.settings
+    if not isinstance(settings, Environment):
+        return None
+    variable = settings.credentials.login.removeprefix("env/")
+    login = os.environ.get(variable)
+    if not login:
+        return None
+    message = login.strip().lower().encode()
+    found = content_digest(workspace.home.key, "a1", "octoplan/account/v1", message)
+    if settings.account is not None and settings.account != found:
+        raise AuthenticationFailed(
+            f"the login in {variable} belongs to account {found}; `{workspace.name}` declares {settings.account}",
+            hint="set the credentials of the declared account; nothing was sent",
+        )
+    return found
+
+
+def require_durable_home(workspace: Workspace) -> None:
+    """
+    Refuse to send from a memory that dies with the CI runner.
+
+    :raises StateUnavailable: with the choices.
+    """
+    settings = workspace.settings
+    if (
+        isinstance(settings, Environment)
+        and not settings.state.durable
+        and os.environ.get("CI", "").lower() in ("true", "1")
+    ):
+        raise StateUnavailable(
+            f"this looks like CI, and {FOLDER}/ would die with the runner: the next run would not know what was sent",
+            hint="keep the folder on storage that outlives the runner and say `state: {durable: true}`",
+        )
+
+
+def new_run() -> str:
+    """A name for this run, for people and the journal."""
+    return f"r_{secrets.token_hex(6)}"
+
+
+def _secret(reference: str) -> Secret:
+    variable = reference.removeprefix("env/")
+    value = os.environ.get(variable)
+    if not value:
+        raise AuthenticationFailed(
+            f"the environment variable {variable} is not set",
+            hint=f"set {variable}, or use `--env {SANDBOX}` to try things out",
+        )
+    return Secret(value)
+
+
+def _require_allowed_host(endpoint: str) -> None:
+    """A pull request can change the endpoint; it must not be able to send the credentials somewhere else."""
+    host = urlsplit(endpoint).hostname or ""
+    allowed = {API_HOST, *_LOOPBACK, *os.environ.get(HOSTS_VARIABLE, "").split()}
+    if host not in allowed:
+        raise InvalidInput(
+            f"credentials are sent to {API_HOST} only, not to {host}",
+            hint=f"if this host is right, allow it outside the repository: {HOSTS_VARIABLE}={host}",
+        )

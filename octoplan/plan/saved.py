@@ -1,0 +1,243 @@
+"""
+The plan as a document: what `plan --out` writes, `apply FILE` reads and `--output json` prints.
+
+Version 1. JSON with sorted keys; amounts are strings, times `2027-03-20T09:00:00.000000Z`. It holds counts, digests and
+ids, no phone number, name, merge value or key; the texts of messages stay in the campaign files. `digest` is keyed with
+the project's key and covers everything else, so an edited file is refused.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Final
+
+from octoplan import __version__, limits
+from octoplan.clock import from_text, to_text
+from octoplan.diagnostics import InvalidInput, StalePlan
+from octoplan.digests import DigestKey, canonical_json, content_digest
+from octoplan.plan.model import Action, Plan, PlannedBatch
+
+FORMAT: Final = "octoplan-plan"
+VERSION: Final = 1
+_AGAIN: Final = "plan again: `octoplan plan --out FILE`, have it reviewed, then apply that file"
+
+
+@dataclass(frozen=True, slots=True)
+class SavedCampaign:
+    """What was approved for one campaign: its content, and its batches by digest in the order of sending."""
+
+    campaign: str
+    action: str
+    content: Mapping[str, str]
+    batches: Mapping[str, PlannedBatch]
+
+
+@dataclass(frozen=True, slots=True)
+class SavedPlan:
+    """A plan read back and proved to be whole."""
+
+    environment: str
+    project: str
+    account: str | None
+    created_at: datetime
+    campaigns: Mapping[str, SavedCampaign]
+
+
+def plan_document(plan: Plan, key: DigestKey) -> dict[str, Any]:
+    """The plan as plain data, with its keyed digest."""
+    document: dict[str, Any] = {
+        "format": FORMAT,
+        "version": VERSION,
+        "octoplan": __version__,
+        "project": plan.project,
+        "environment": plan.environment,
+        "endpoint": plan.endpoint,
+        "digest_key": plan.digest_key,
+        "account": plan.account,
+        "created_at": to_text(plan.created_at),
+        "expires_at": to_text(plan.expires_at),
+        "balance": {"amount": _text(plan.balance), "unit": plan.balance_unit},
+        "totals": {
+            "campaigns": len(plan.sending),
+            "recipients": plan.recipients,
+            "segments": plan.segments,
+            "requests": plan.requests,
+            "cost": _text(plan.cost),
+        },
+        "campaigns": [_action(action) for action in plan.actions],
+        "findings": [
+            {"code": found.code, "severity": found.severity, "detail": found.detail, "place": str(found.place or "")}
+            for found in plan.findings
+        ],
+    }
+    return document | {"digest": _digest(document, key)}
+
+
+def render_document(document: Mapping[str, Any]) -> str:
+    """The bytes of the file, as text: readable, and the same for the same plan."""
+    return json.dumps(document, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+
+
+def read_saved_plan(path: Path, key: DigestKey, *, environment: str, now: datetime) -> SavedPlan:
+    """
+    Read a plan file and prove that it is whole, ours, for this environment and not expired.
+
+    :raises InvalidInput: if the file cannot be read as a plan at all.
+    :raises StalePlan: if it was edited, has expired, or belongs elsewhere.
+    """
+    document = _load(path)
+    digest = document.pop("digest")
+    if document.get("digest_key") != key.fingerprint:
+        raise StalePlan(
+            f"{path.name} was made with another digest key ({document.get('digest_key')}, here {key.fingerprint})",
+            hint="plan and apply must share the state home's key: set OCTOPLAN_DIGEST_KEY where the home is not shared",
+        )
+    if digest != _digest(document, key):
+        raise StalePlan(f"{path.name} was changed after it was made; it is not what was reviewed", hint=_AGAIN)
+    if document["environment"] != environment:
+        raise StalePlan(
+            f"{path.name} is for environment `{document['environment']}`, this is `{environment}`",
+            hint=f"apply it with `--env {document['environment']}`",
+        )
+    if now >= from_text(document["expires_at"]):
+        raise StalePlan(f"{path.name} expired at {document['expires_at']}", hint=_AGAIN)
+    return SavedPlan(
+        environment=document["environment"],
+        project=document["project"],
+        account=document["account"],
+        created_at=from_text(document["created_at"]),
+        campaigns={item["id"]: _saved_campaign(item) for item in document["campaigns"]},
+    )
+
+
+def _load(path: Path) -> dict[str, Any]:
+    try:
+        if path.stat().st_size > limits.SAVED_PLAN_BYTES_MAX:
+            raise InvalidInput(f"{path} is too large to be a plan")
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InvalidInput(f"the plan {path} cannot be read: {error.strerror}") from None
+    except (ValueError, RecursionError):
+        raise InvalidInput(f"{path} is not a plan", hint="make one with `octoplan plan --out FILE`") from None
+    if not isinstance(document, dict) or document.get("format") != FORMAT or "digest" not in document:
+        raise InvalidInput(f"{path} is not a plan", hint="make one with `octoplan plan --out FILE`")
+    if document.get("version") != VERSION:
+        raise StalePlan(f"{path.name} has format version {document.get('version')}, this octoplan reads {VERSION}")
+    return document
+
+
+def _saved_campaign(item: Mapping[str, Any]) -> SavedCampaign:
+    batches = [
+        PlannedBatch(
+            digest=batch["digest"],
+            request_id=batch["request_id"],
+            attempt=batch["attempt"],
+            recipients=batch["recipients"],
+            segments=batch["segments"],
+            cost=None if batch["cost"] is None else Decimal(batch["cost"]),
+            repeat=batch["repeat"],
+        )
+        for batch in item["batches"]
+    ]
+    return SavedCampaign(item["id"], item["action"], item["content"], {batch.digest: batch for batch in batches})
+
+
+def _digest(document: Mapping[str, Any], key: DigestKey) -> str:
+    return content_digest(key, "p1", "octoplan/plan/v1", canonical_json(document))
+
+
+def _text(amount: Decimal | None) -> str | None:
+    return None if amount is None else str(amount)
+
+
+def _moment(at: datetime | None) -> str | None:
+    return None if at is None else to_text(at)
+
+
+def _action(action: Action) -> dict[str, Any]:
+    return {
+        "id": action.campaign,
+        "file": action.file,
+        "description": action.description,
+        "action": action.kind,
+        "sign": action.kind.sign,
+        "reasons": [{"code": reason.code, "detail": reason.detail, "hint": reason.hint} for reason in action.reasons],
+        "type": action.type,
+        "purpose": action.purpose,
+        "sender": action.sender,
+        "content": dict(action.content),
+        "audience": _audience(action),
+        "message": _message(action),
+        "batches": [_batch(batch) for batch in action.batches],
+        "cost": _cost(action),
+        "schedule": {
+            "send_at": _moment(action.send_at),
+            "local": action.send_at_local,
+            "not_after": _moment(action.not_after),
+        },
+        "sent": {"recipients": action.sent_recipients, "cost": _text(action.sent_cost)},
+    }
+
+
+def _audience(action: Action) -> dict[str, Any] | None:
+    audience = action.audience
+    if audience is None:
+        return None
+    return {
+        "path": audience.path,
+        "rows": audience.rows,
+        "recipients": audience.recipients,
+        "already_written": audience.already_written,
+        "exclusions": [
+            {"reason": line.reason, "count": line.count, "lines": list(line.lines), "explanation": line.explanation}
+            for line in audience.exclusions
+        ],
+        "countries": dict(audience.countries),
+    }
+
+
+def _message(action: Action) -> dict[str, Any] | None:
+    message = action.message
+    if message is None:
+        return None
+    return {
+        "mode": message.mode,
+        "mode_reason": message.mode_reason,
+        "texts": message.texts_total,
+        "fields": dict(message.fields),
+        "segments": {str(parts): count for parts, count in message.histogram.items()},
+        "ucs2_recipients": message.ucs2_recipients,
+    }
+
+
+def _batch(batch: PlannedBatch) -> dict[str, Any]:
+    return {
+        "digest": batch.digest,
+        "request_id": batch.request_id,
+        "attempt": batch.attempt,
+        "recipients": batch.recipients,
+        "segments": batch.segments,
+        "cost": _text(batch.cost),
+        "repeat": batch.repeat,
+    }
+
+
+def _cost(action: Action) -> dict[str, Any]:
+    return {
+        "total": _text(action.cost.total),
+        "source": action.cost.source,
+        "unit_prices": [
+            {
+                "country": unit.country,
+                "segments": unit.segments,
+                "recipients": unit.recipients,
+                "price": _text(unit.price),
+            }
+            for unit in action.cost.unit_prices
+        ],
+    }

@@ -1,0 +1,174 @@
+"""A plan as a person reads it: dangerous lines first, what was sent collapsed, a total at the end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from octoplan.plan.model import Action, ActionKind, Plan
+from octoplan.views.text import amount, count, instant, labelled, lines_of, paint
+
+_ORDER = (
+    ActionKind.UNKNOWN,
+    ActionKind.CONFLICT,
+    ActionKind.BLOCKED,
+    ActionKind.SEND,
+    ActionKind.RESUME,
+    ActionKind.SCHEDULED,
+    ActionKind.SENT,
+)
+_SENT_LISTED_MAX = 5
+_TEXTS_SHOWN_MAX = 3
+
+
+def render_plan(plan: Plan, *, width: int = 100, colour: bool = False, reveal_texts: bool = True) -> str:
+    """
+    The plan as text, `width` columns wide.
+
+    `reveal_texts` shows the campaigns' texts as the API gets them (placeholders, no values).
+    """
+    ordered = sorted(plan.actions, key=lambda action: (_ORDER.index(action.kind), action.campaign))
+    quiet = [action for action in ordered if action.kind is ActionKind.SENT]
+    lines = [_head(plan, colour=colour), ""]
+    for action in ordered:
+        if action.kind is not ActionKind.SENT or len(quiet) <= _SENT_LISTED_MAX:
+            lines += [*_action(action, width=width, colour=colour, texts=reveal_texts), ""]
+    if len(quiet) > _SENT_LISTED_MAX:
+        total = sum(action.sent_recipients for action in quiet)
+        lines += [
+            paint(f"= sent: {count(len(quiet), 'campaign')}, {count(total, 'recipient')}", "=", colour=colour),
+            "",
+        ]
+    lines += _total(plan, colour=colour)
+    return "\n".join(lines) + "\n"
+
+
+def _head(plan: Plan, *, colour: bool) -> str:
+    text = f"Plan for {plan.project} in {plan.environment}"
+    return paint(text, "strong", colour=colour) + f" ({plan.endpoint}), {instant(plan.created_at)}"
+
+
+def _action(action: Action, *, width: int, colour: bool, texts: bool) -> Iterator[str]:
+    sign = action.kind.sign
+    yield paint(f"{sign} {action.kind:<9} {action.campaign}", sign, colour=colour) + _figures(action)
+    for reason in action.reasons:
+        yield from labelled("why", reason.detail, width=width, colour=colour)
+        if reason.hint:
+            yield from labelled("hint", reason.hint, width=width, colour=colour)
+    if action.kind in (ActionKind.SENT, ActionKind.SCHEDULED):
+        return
+    sender = f" from {action.sender}" if action.sender else ""
+    purpose = "marketing" if action.purpose == "wholesale" else "transactional"
+    yield from labelled("campaign", f"{action.file}: {action.type}, {purpose}{sender}", width=width, colour=colour)
+    yield from _audience(action, width=width, colour=colour)
+    if texts:
+        yield from _message(action, width=width, colour=colour)
+    yield from _price(action, width=width, colour=colour)
+    yield from labelled("sends", _when(action), width=width, colour=colour)
+
+
+def _figures(action: Action) -> str:
+    if action.kind in (ActionKind.SENT, ActionKind.SCHEDULED):
+        cost = "" if action.sent_cost is None else f", {amount(action.sent_cost)}"
+        return f"  {count(action.sent_recipients, 'recipient')}{cost}"
+    if not action.batches:
+        return ""
+    parts = [
+        count(action.recipients, "recipient"),
+        count(action.segments, "segment"),
+        count(len(action.batches), "request"),
+        f"cost {amount(action.cost.total)}",
+    ]
+    return "  " + ", ".join(parts)
+
+
+def _audience(action: Action, *, width: int, colour: bool) -> Iterator[str]:
+    audience = action.audience
+    if audience is None:
+        return
+    text = f"{count(audience.rows, 'row')} of {audience.path} → {count(audience.recipients, 'recipient')}"
+    if audience.already_written:
+        text += f", {audience.already_written:,} of them written to already"
+    countries = ", ".join(f"{country} {number:,}" for country, number in sorted(audience.countries.items()))
+    yield from labelled("audience", f"{text} ({countries})" if countries else text, width=width, colour=colour)
+    for line in audience.exclusions:
+        where = lines_of(line.lines, line.count)
+        detail = f"left out {line.count:,} {line.reason}: {line.explanation}"
+        yield from labelled("", f"{detail} ({where})" if where else detail, width=width, colour=colour)
+
+
+def _message(action: Action, *, width: int, colour: bool) -> Iterator[str]:
+    message = action.message
+    if message is None:
+        return
+    for text in message.texts[:_TEXTS_SHOWN_MAX]:
+        yield from labelled("text", text, width=width, colour=colour)
+    if message.texts_total > _TEXTS_SHOWN_MAX:
+        yield from labelled(
+            "", f"… and {message.texts_total - _TEXTS_SHOWN_MAX:,} more texts", width=width, colour=colour
+        )
+    if message.fields:
+        fields = ", ".join(f"{{{slot}}} = {source}" for slot, source in message.fields.items())
+        yield from labelled("fields", fields, width=width, colour=colour)
+    if message.mode_reason:
+        yield from labelled("", message.mode_reason, width=width, colour=colour)
+    parts = ", ".join(f"{number:,} × {count(size, 'part')}" for size, number in sorted(message.histogram.items()))
+    yield from labelled("segments", f"{parts}; {_encoding(action)}", width=width, colour=colour)
+
+
+def _encoding(action: Action) -> str:
+    message = action.message
+    if message is None or not message.ucs2_recipients:
+        return "all GSM-7"
+    guilty = ", ".join(f"{character!r} in {rows:,}" for character, rows in message.guilty.items())
+    because = f" because of {guilty}" if guilty else ""
+    return f"{message.ucs2_recipients:,} in UCS-2{because}"
+
+
+def _price(action: Action, *, width: int, colour: bool) -> Iterator[str]:
+    if not action.batches:
+        return
+    sources = {
+        "simulation": "the API's simulation, one request for each country and length",
+        "none": "not asked (offline)",
+    }
+    units = ", ".join(
+        f"{unit.country} {count(unit.segments, 'part')}: {unit.recipients:,} × {_unit(unit.price)}"
+        for unit in action.cost.unit_prices
+    )
+    source = sources.get(action.cost.source, action.cost.source)
+    yield from labelled("cost", f"{amount(action.cost.total)} = {units}" if units else "", width=width, colour=colour)
+    yield from labelled("", f"source: {source}", width=width, colour=colour)
+
+
+def _unit(price: object) -> str:
+    return "unknown" if price is None else str(price)
+
+
+def _when(action: Action) -> str:
+    if action.send_at is None:
+        when = "as soon as applied; cannot be taken back"
+    else:
+        when = f"{action.send_at_local} = {instant(action.send_at)}; {_cancellable(action)}"
+    return when if action.not_after is None else f"{when}; not after {instant(action.not_after)}"
+
+
+def _cancellable(action: Action) -> str:
+    """The API cancels only campaigns of fewer than 3 recipients, more than 10 minutes ahead."""
+    if all(batch.recipients < 3 for batch in action.batches):
+        return "each request can be cancelled until 10 minutes before"
+    return "cannot be taken back once applied: the API cancels only campaigns of fewer than 3 recipients"
+
+
+def _total(plan: Plan, *, colour: bool) -> Iterator[str]:
+    if not plan.sending:
+        yield paint("Nothing to send.", "strong", colour=colour)
+        return
+    text = (
+        f"Total: {count(plan.recipients, 'message')} to send, {count(plan.segments, 'segment')}, "
+        f"{count(plan.requests, 'request')}, cost {amount(plan.cost)}"
+    )
+    yield paint(text, "strong", colour=colour)
+    if plan.balance is not None:
+        unit = f" {plan.balance_unit}" if plan.balance_unit else ""
+        left = "" if plan.cost is None else f", {amount(plan.balance - plan.cost)} after it"
+        yield f"Balance: {amount(plan.balance)}{unit}{left}"

@@ -1,0 +1,135 @@
+"""
+Findings and errors as a person reads them on a terminal.
+
+    Error: Unknown field [campaign/unknown-field]
+      campaigns/spring.yaml:6:5
+        6 |     pth: contacts.csv
+          |     ^^^
+      There is no field `pth` here.
+      hint: did you mean `path`?
+
+Nothing that is printed can move the cursor or change colours: control characters become a dot.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterable
+from typing import Final
+
+import click
+
+from octoplan.diagnostics import Finding, OctoplanError, Place, Severity
+
+SNIPPET_COLUMNS_MAX: Final = 100
+_CONTEXT_COLUMNS: Final = 40
+"""How much is kept before the caret when a line is cut."""
+_COLOURS: Final[dict[Severity, str]] = {"error": "red", "warning": "yellow"}
+_TITLES: Final[dict[Severity, str]] = {"error": "Error", "warning": "Warning"}
+
+
+def render_findings(findings: Iterable[Finding], *, colour: bool) -> str:
+    """All findings, sorted by place, with a blank line between them; the empty text for none."""
+    return "\n".join(_render_finding(finding, colour=colour) for finding in sorted(findings, key=_order))
+
+
+def render_error(error: OctoplanError, *, colour: bool) -> str:
+    """An error with its findings; its own sentence comes last, where the eye is when the output stops."""
+    findings = render_findings(error.findings, colour=colour)
+    lines = [f"{_paint('Error', 'red', colour=colour)}: {_clean(error.message)}"]
+    if error.hint:
+        lines.append(f"  hint: {_clean(error.hint)}")
+    return (findings + "\n" if findings else "") + "\n".join(lines) + "\n"
+
+
+def _order(finding: Finding) -> tuple[str, int, int, str, str]:
+    place = finding.place or Place("")
+    return (place.file, place.line or 0, place.column or 0, finding.code, finding.detail)
+
+
+def _render_finding(finding: Finding, *, colour: bool) -> str:
+    title = _paint(_TITLES[finding.severity], _COLOURS[finding.severity], colour=colour)
+    lines = [f"{title}: {finding.summary} [{finding.code}]"]
+    if finding.place is not None:
+        lines += _render_place(finding.place, _COLOURS[finding.severity], colour=colour)
+    lines.append(f"  {_clean(finding.detail)}")
+    if finding.hint:
+        lines.append(f"  hint: {_clean(finding.hint)}")
+    return "\n".join(lines) + "\n"
+
+
+def _render_place(place: Place, caret_colour: str, *, colour: bool) -> list[str]:
+    lines = [f"  {_clean(str(place))}"]
+    if place.snippet is None or place.line is None:
+        return lines
+    number = str(place.line)
+    shown, before, width = _cut(place.snippet, place.column or 1, place.width)
+    margin = " " * len(number)
+    return [
+        *lines,
+        f"    {number} | {shown}".rstrip(),
+        f"    {margin} | {' ' * before}{_paint('^' * width, caret_colour, colour=colour)}",
+    ]
+
+
+def _cut(snippet: str, column: int, width: int) -> tuple[str, int, int]:
+    """
+    The part of a line that is shown, and how far in and how long the underline is, in columns of the terminal.
+
+    `column` (from 1) and `width` count characters of `snippet`.
+    """
+    line = _clean(snippet)
+    start = min(column - 1, len(line))
+    first = 0
+    if _columns(line) > SNIPPET_COLUMNS_MAX:
+        first = _fit_back(line, start)
+        line = line[: first + _fit(line[first:], SNIPPET_COLUMNS_MAX - 2)] + "…"
+    lead = "…" if first else ""
+    marked = line[start : start + width]
+    return lead + line[first:], len(lead) + _columns(line[first:start]), max(1, _columns(marked))
+
+
+def _fit_back(line: str, start: int) -> int:
+    """Where to begin so that `_CONTEXT_COLUMNS` stand before `start`."""
+    if _columns(line[:start]) <= _CONTEXT_COLUMNS:
+        return 0
+    first = start
+    while first and _columns(line[first - 1 : start]) <= _CONTEXT_COLUMNS:
+        first -= 1
+    return first
+
+
+def _fit(text: str, columns: int) -> int:
+    """How many characters of `text` fit."""
+    used = 0
+    for count, character in enumerate(text):
+        used += _columns(character)
+        if used > columns:
+            return count
+    return len(text)
+
+
+def _columns(text: str) -> int:
+    """Columns that a terminal takes for `text`: two for wide characters, none for those drawn over the one before."""
+    return sum(map(_column, text))
+
+
+def _column(character: str) -> int:
+    if unicodedata.category(character) in ("Mn", "Me", "Cf"):
+        return 0
+    return 2 if unicodedata.east_asian_width(character) in ("W", "F") else 1
+
+
+def _clean(text: str) -> str:
+    """One line without anything that a terminal obeys; each character stays one character, so that columns hold."""
+    return "".join(_clean_character(character) for character in text)
+
+
+def _clean_character(character: str) -> str:
+    if character in "\t\n\r":
+        return " "
+    return "·" if unicodedata.category(character) in ("Cc", "Cf", "Cs", "Zl", "Zp") else character
+
+
+def _paint(text: str, colour_name: str, *, colour: bool) -> str:
+    return click.style(text, fg=colour_name, bold=True) if colour else text

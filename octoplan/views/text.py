@@ -1,0 +1,69 @@
+"""Small helpers of the text views: numbers, amounts, times, colours, wrapping. Pure: text in, text out."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from decimal import Decimal
+
+import click
+
+_COLOURS: Mapping[str, dict[str, object]] = {
+    "+": {"fg": "green", "bold": True},
+    "~": {"fg": "yellow", "bold": True},
+    "=": {"dim": True},
+    ">": {"fg": "cyan"},
+    "!": {"fg": "red", "bold": True},
+    "?": {"fg": "magenta", "bold": True},
+    "x": {"fg": "red", "bold": True},
+    "label": {"dim": True},
+    "strong": {"bold": True},
+    "good": {"fg": "green"},
+    "bad": {"fg": "red", "bold": True},
+}
+
+
+def paint(text: str, style: str, *, colour: bool) -> str:
+    """`text` in the style of a sign or role; as it is without colour."""
+    return click.style(text, **_COLOURS[style]) if colour else text  # type: ignore[arg-type]
+
+
+def count(number: int, noun: str, plural: str | None = None) -> str:
+    """`1 recipient`, `2,812 recipients`."""
+    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
+
+
+def amount(value: Decimal | None) -> str:
+    """Exact, with at least two decimals; an unknown amount is a word, never 0."""
+    if value is None:
+        return "unknown"
+    text = f"{value:,f}"
+    whole, _, decimals = text.partition(".")
+    return f"{whole}.{decimals.rstrip('0').ljust(2, '0')}"
+
+
+def instant(at: datetime) -> str:
+    """`2027-03-20 09:00 UTC`, seconds only where there are some."""
+    at = at.astimezone(UTC)
+    return f"{at:%Y-%m-%d %H:%M:%S} UTC" if at.second else f"{at:%Y-%m-%d %H:%M} UTC"
+
+
+def lines_of(numbers: Sequence[int], total: int) -> str:
+    """`lines 12, 40, 77 …`: examples of `total` rows."""
+    shown = ", ".join(str(number) for number in numbers)
+    more = " …" if total > len(numbers) else ""
+    return f"{'line' if total == 1 else 'lines'} {shown}{more}" if numbers else ""
+
+
+def labelled(label: str, text: str, *, width: int, colour: bool, indent: int = 4, label_width: int = 10) -> list[str]:
+    """A label and its text, wrapped under itself."""
+    head = " " * indent + label.ljust(label_width)
+    room = max(20, width - len(head))
+    wrapped = [
+        piece
+        for line in text.split("\n")
+        for piece in (textwrap.wrap(line, room, break_long_words=True, break_on_hyphens=False) or [""])
+    ]
+    first = " " * indent + paint(label.ljust(label_width), "label", colour=colour) + wrapped[0]
+    return [first.rstrip(), *((" " * len(head) + line).rstrip() for line in wrapped[1:])]

@@ -46,7 +46,7 @@ def _refuse_inexact(value: Any) -> None:
 
 @dataclass(frozen=True, slots=True)
 class DigestKey:
-    """The project's secret key. Whoever holds it can test guesses at phone numbers against digests; it never leaves home."""
+    """The project's secret key: whoever holds it can test guesses at phone numbers against digests."""
 
     secret: bytes = field(repr=False)
 

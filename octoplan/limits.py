@@ -2,7 +2,7 @@
 Every bound in octoplan, with its unit in the name and its reason beside it.
 
 A campaign file can come from a stranger's pull request (guarantee G7), so each file, loop, request and wait is bounded
-by a line here. Facts of the API name their source: `seed` is Octopush's page on scheduled sending.
+by a line here. Facts of the API name their source; "the send page" is Octopush's page on scheduled sending.
 """
 
 from __future__ import annotations
@@ -11,19 +11,19 @@ from typing import Final
 
 # --- the API ---------------------------------------------------------------------------------------------------------
 RECIPIENTS_PER_BATCH_MAX: Final = 500
-"""Octopush's page on sending says "campaign up to 500"; the seed gives no maximum. Never more."""
+"""Octopush's page on sending says "campaign up to 500"; the send page gives no maximum. Never more."""
 TEXT_CHARACTERS_MAX: Final = 1224
-"""Seed: message text from 1 to 1224 characters. Applied to the text as filled in for each recipient."""
+"""The send page: message text from 1 to 1224 characters. Applied to the text as filled in for each recipient."""
 UCS2_UNITS_MAX: Final = 504
 """8 parts of 63 units: the smaller of the two part sizes that Octopush's own pages name for Unicode."""
 MERGE_VALUE_CHARACTERS_MAX: Final = 50
 """Octopush's page on personalised sending: 50 characters for each of the seven merge fields."""
 REQUEST_ID_LIFETIME_S: Final = 24 * 3600
-"""Seed: "a request_id will expire after 24 hours"."""
+"""The send page: "a request_id will expire after 24 hours"."""
 REPEAT_WINDOW_S: Final = 20 * 3600
 """How long an unknown outcome may be repeated under the same request id: the lifetime less a margin for clocks."""
 BLACKLIST_OPTION_PRICE: Final = "0.01"
-"""Seed: `auto_remove_blacklisted_numbers` adds 0.01 for each request."""
+"""The send page: `auto_remove_blacklisted_numbers` adds 0.01 for each request."""
 CANCEL_RECIPIENTS_BELOW: Final = 3
 """Octopush's reference on cancelling: only campaigns with fewer than 3 recipients."""
 CANCEL_AHEAD_S: Final = 10 * 60
@@ -37,7 +37,7 @@ YAML_NODES_MAX: Final = 20_000
 """Nodes after aliases are expanded, so that nested anchors cannot explode."""
 CAMPAIGN_FILES_MAX: Final = 2_000
 FINDINGS_PER_FILE_MAX: Final = 200
-"""More findings than this are counted, not listed."""
+"""More than anybody reads at once; that there are more is said."""
 PATH_CHARACTERS_MAX: Final = 512
 PROJECT_ENTRIES_MAX: Final = 100_000
 """Files and folders looked at to find the campaigns; a repository has fewer."""
@@ -46,12 +46,14 @@ PROJECT_PARENTS_MAX: Final = 64
 DESCRIPTION_CHARACTERS_MAX: Final = 2_000
 VAR_CHARACTERS_MAX: Final = 1224
 """No variable can be longer than the text that the API takes."""
-WHERE_CHARACTERS_MAX: Final = 4_000
 
 # --- contacts --------------------------------------------------------------------------------------------------------
 CONTACT_COLUMNS_MAX: Final = 512
 CONTACT_FIELD_BYTES_MAX: Final = 64 * 1024
 CONTACT_LINE_BYTES_MAX: Final = 1024 * 1024
+WHERE_CHARACTERS_MAX: Final = 2_000
+WHERE_DEPTH_MAX: Final = 100
+"""How deep the expression of a filter may nest."""
 EXCLUSION_EXAMPLES_MAX: Final = 5
 """Rows named for each reason of exclusion; the rest are counted."""
 ENGINE_MEMORY: Final = "600MB"
@@ -66,13 +68,36 @@ TEMPLATE_CHARACTERS_MAX: Final = 20_000
 TEMPLATE_OUTPUT_CHARACTERS_MAX: Final = 20_000
 """One rendered value or text; well above what the API takes, well below what hurts."""
 TEMPLATE_RANGE_MAX: Final = 1_000
+TEMPLATE_DEPTH_MAX: Final = 50
+"""Nesting of blocks and expressions; keeps parser and compiler far from Python's own limits."""
+TEMPLATE_LOOP_DEPTH_MAX: Final = 2
+TEMPLATE_WORK_MAX: Final = 20_000
+"""Parts of loop bodies evaluated in one rendering (passes x size of the body), so that no loop can hold up a plan."""
+TEMPLATE_NUMBER_MAX: Final = 10**18
+"""Largest result of `+` and `*`: numbers cannot grow without bound."""
+TEMPLATE_DECIMALS_MAX: Final = 20
+"""Largest precision of `round`."""
+EXPRESSION_SHOWN_CHARACTERS_MAX: Final = 80
+"""How much of an expression a finding or a plan shows."""
+RENDERED_VALUES_KEPT_MAX: Final = 100_000
+"""Distinct combinations of values whose rendering is remembered, for each expression; then memory starts anew."""
+MESSAGE_TEXTS_MAX: Final = 100_000
+"""Different texts of one campaign; each needs a request of its own."""
 
 # --- network ---------------------------------------------------------------------------------------------------------
 CONNECT_TIMEOUT_S: Final = 10.0
 READ_TIMEOUT_S: Final = 60.0
 """The API computes a campaign before it answers; too short a wait makes an unknown outcome of a slow success."""
 WRITE_TIMEOUT_S: Final = 30.0
+REQUEST_TIME_MAX_S: Final = 150.0
+"""One request as a whole, from connected to answered: each read has its own time-out, so a server that drips bytes
+could hold the lease for ever. More than connecting, writing and one full read together."""
 RESPONSE_BYTES_MAX: Final = 1024 * 1024
+TICKET_CHARACTERS_MAX: Final = 128
+"""Known tickets have 17 to 26; one that is longer is not written into the lock file."""
+AMOUNT_MAX: Final = 10**12
+AMOUNT_DECIMALS_MAX: Final = 18
+"""The API's costs have up to 8 decimals; figures beyond these two bounds are not money and are not kept."""
 API_MESSAGE_CHARACTERS_MAX: Final = 500
 """How much of the API's own words is kept and shown."""
 SEND_TRIES_MAX: Final = 5

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any, Literal
@@ -25,6 +24,7 @@ from octoplan.clock import Clock
 from octoplan.gateway.body import encode_body
 from octoplan.gateway.port import Accepted, Duplicate, Gateway, NotSent, Outcome, RefusalClass, Refused, Unknown
 from octoplan.plan.outgoing import Outgoing
+from octoplan.plan.window import in_window
 from octoplan.state.home import Intent, StateSession
 from octoplan.state.journal import Kind
 
@@ -59,11 +59,6 @@ class Delivery:
     cost: Decimal | None = None
     anomaly: str | None = None
     refusal: Refused | None = None
-
-
-def in_window(opened_at: datetime, now: datetime) -> bool:
-    """Whether a request id opened then is surely still remembered; a clock that went backwards counts as no."""
-    return timedelta(0) <= now - opened_at <= timedelta(seconds=limits.REPEAT_WINDOW_S)
 
 
 class _Again(Exception):

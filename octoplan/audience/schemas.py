@@ -14,7 +14,7 @@ RECIPIENTS = pa.schema(
         pa.field("hash", pa.string(), nullable=False),  # SHA-256 of the E.164 text, 64 hexadecimal digits
         pa.field("phone", pa.string(), nullable=False),  # E.164
         pa.field("country", pa.string(), nullable=False),  # ISO 3166 alpha-2, or "001" for non-geographic numbers
-        pa.field("row", pa.int64(), nullable=False),  # record of the contacts file, from 1, header not counted
+        pa.field("row", pa.int64(), nullable=False),  # line of the contacts file, for reports only
     ]
 )
 """Followed by one nullable text column for each template variable, named `v_<variable>`, in name order."""

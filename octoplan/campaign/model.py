@@ -2,67 +2,300 @@
 What people may write in `campaigns/*.yaml` and `octoplan.yaml`, as frozen pydantic models.
 
 These models are the one source of the JSON Schemas in `schemas/`. YAML scalars arrive as text, so every field asks for
-what it means: `Flag` takes only `true` and `false`, counts take only digits, money stays an exact decimal.
+what it means: `Flag` takes only `true` and `false`, counts take only digits, money stays an exact decimal. A message of
+these validators never repeats what it refuses where that could be a secret or a phone number.
 """
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
 from decimal import Decimal
-from typing import Annotated, Literal
+from typing import Annotated, Any, ClassVar, Final, Literal
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field
+import phonenumbers
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+
+from octoplan.campaign.source import check_relative
+from octoplan.limits import (
+    DESCRIPTION_CHARACTERS_MAX,
+    RECIPIENTS_PER_BATCH_MAX,
+    TEMPLATE_CHARACTERS_MAX,
+    VAR_CHARACTERS_MAX,
+    WHERE_CHARACTERS_MAX,
+)
+from octoplan.values.local_time import WRITTEN_TIME_PATTERN, load_zone, parse_written_time
+from octoplan.values.names import IDENTIFIER_PATTERN, IDENTIFIER_RULE, REFERENCE_PATTERN, VARIABLE_PATTERN
+from octoplan.values.sender import SENDER_PATTERN, Sender
+
+SANDBOX: Final = "sandbox"
+"""The built-in environment."""
 
 MessageType = Literal["sms_premium", "sms_low_cost"]
 Purpose = Literal["wholesale", "alert"]
-Identifier = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}[a-z0-9]$")]
+
+_SCALAR: Final = ["string", "number", "boolean"]
+"""What an editor may take a text for: `2027` and `true` are text to octoplan wherever text is asked for."""
+_PATH_PATTERN: Final = r"(?!/)(?!.*(?:^|/)\.[^/])[^\\]+"
+_LOOPBACK: Final = ("localhost", "127.0.0.1", "::1")
+
+
+# --- scalars: text into what a field means ----------------------------------------------------------------------------
+
+
+def _only_text(parse: Callable[[str], Any]) -> BeforeValidator:
+    """Parse what came from a file as text; anything else is left to the field's own type."""
+    return BeforeValidator(lambda value: parse(value) if isinstance(value, str) else value)
+
+
+def _parse_flag(text: str) -> bool:
+    if text not in ("true", "false"):
+        raise ValueError("only `true` and `false` are understood, without capitals")
+    return text == "true"
+
+
+def _parse_count(text: str) -> int:
+    if not re.fullmatch(r"0|[1-9][0-9]{0,8}", text):
+        raise ValueError("a whole number is written with digits only, at most nine, no zero in front")
+    return int(text)
+
+
+def _parse_amount(text: str) -> Decimal:
+    if not re.fullmatch(r"(?:0|[1-9][0-9]{0,8})(?:\.[0-9]{1,8})?", text):
+        raise ValueError("an amount is written like `150` or `150.00`: at most nine digits, then at most eight")
+    return Decimal(text)
+
+
+def _matching(pattern: str, reason: str) -> AfterValidator:
+    def check(text: str) -> str:
+        if not re.fullmatch(pattern, text):
+            raise ValueError(reason)
+        return text
+
+    return AfterValidator(check)
+
+
+def _without_controls(allowed: str, characters_max: int) -> AfterValidator:
+    def check(text: str) -> str:
+        if not text.strip():
+            raise ValueError("it is empty")
+        if len(text) > characters_max:
+            raise ValueError(f"it is longer than {characters_max} characters")
+        if any((ord(character) < 32 or 127 <= ord(character) < 160) and character not in allowed for character in text):
+            raise ValueError("it holds a control character")
+        return text
+
+    return AfterValidator(check)
+
+
+def _check_path(text: str) -> str:
+    if reason := check_relative(text):
+        raise ValueError(f"not a path inside the project: {reason}")
+    return text
+
+
+def _check_glob(text: str) -> str:
+    parts = _check_path(text).split("/")
+    if parts.count("**") > 1 or any("**" in part and part != "**" for part in parts):
+        raise ValueError("`**` may stand once, as a folder of its own")
+    return text
+
+
+def _check_region(text: str) -> str:
+    if text not in phonenumbers.SUPPORTED_REGIONS:
+        raise ValueError("not an ISO 3166 country code in capitals such as `FR`")
+    return text
+
+
+def _check_sender(text: str) -> str:
+    return Sender(text).text
+
+
+def _check_timezone(text: str) -> str:
+    load_zone(text)
+    return text
+
+
+def _check_written_time(text: str) -> str:
+    parse_written_time(text)
+    return text
+
+
+def _check_url(text: str) -> str:
+    try:
+        url = urlsplit(text)
+        host, has_user = url.hostname, url.username is not None
+        _ = url.port
+    except ValueError:
+        raise ValueError("not a URL") from None
+    if not re.fullmatch(r"[!-~]+", text) or not host:
+        raise ValueError("not a URL such as `https://api.octopush.com/v1/public`")
+    if has_user or url.query or url.fragment:
+        raise ValueError("a URL here holds no name, password, `?` or `#`")
+    if url.scheme != "https" and (url.scheme != "http" or host not in _LOOPBACK):
+        raise ValueError("only https:// is used; http:// only to this machine")
+    return text
+
+
+def _check_proxy(text: str) -> str:
+    if re.fullmatch(REFERENCE_PATTERN, text):
+        return text
+    if not re.fullmatch(r"https?://(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:]+\])(?::[0-9]{1,5})?/?", text):
+        raise ValueError("not `http://host:port`, nor a reference such as `env/HTTPS_PROXY` (needed for a password)")
+    return text
+
+
+def _parse_delimiter(text: str) -> str:
+    return "\t" if text == "tab" else text
+
+
+def _schema(kind: Any, pattern: str, **more: Any) -> WithJsonSchema:
+    return WithJsonSchema({"type": kind, "pattern": f"^{pattern}$", **more})
+
+
+_ANY_TEXT: Final = WithJsonSchema({"type": _SCALAR, "pattern": r"\S"})
+
+Flag = Annotated[bool, _only_text(_parse_flag), WithJsonSchema({"enum": [True, False, "true", "false"]})]
+Count = Annotated[
+    int, _only_text(_parse_count), WithJsonSchema({"type": ["integer", "string"], "minimum": 0, "pattern": "^[0-9]+$"})
+]
+BatchSize = Annotated[
+    int,
+    _only_text(_parse_count),
+    Field(ge=1, le=RECIPIENTS_PER_BATCH_MAX),
+    WithJsonSchema(
+        {
+            "type": ["integer", "string"],
+            "minimum": 1,
+            "maximum": RECIPIENTS_PER_BATCH_MAX,
+            "pattern": "^(?:[1-9][0-9]?|[1-4][0-9]{2}|500)$",
+        }
+    ),
+]
+Amount = Annotated[
+    Decimal,
+    _only_text(_parse_amount),
+    Field(ge=0),
+    WithJsonSchema(
+        {"type": ["number", "string"], "minimum": 0, "pattern": r"^(?:0|[1-9][0-9]{0,8})(?:\.[0-9]{1,8})?$"}
+    ),
+]
+Identifier = Annotated[
+    str,
+    _matching(IDENTIFIER_PATTERN, IDENTIFIER_RULE),
+    _schema(_SCALAR, IDENTIFIER_PATTERN),
+]
+Variable = Annotated[
+    str,
+    _matching(VARIABLE_PATTERN, "a variable's name has letters without accents, digits and `_`, no digit first"),
+    _schema("string", VARIABLE_PATTERN),
+]
+Line = Annotated[str, _without_controls("", DESCRIPTION_CHARACTERS_MAX), _ANY_TEXT]
+Prose = Annotated[str, _without_controls("\n", DESCRIPTION_CHARACTERS_MAX), _ANY_TEXT]
+Expression = Annotated[str, _without_controls("\n", WHERE_CHARACTERS_MAX), _ANY_TEXT]
+Template = Annotated[str, _without_controls("\n", TEMPLATE_CHARACTERS_MAX), _ANY_TEXT]
+VariableText = Annotated[str, _without_controls("\n", VAR_CHARACTERS_MAX), _ANY_TEXT]
+FilePath = Annotated[str, AfterValidator(_check_path), _schema("string", _PATH_PATTERN)]
+Glob = Annotated[str, AfterValidator(_check_glob), _schema("string", _PATH_PATTERN)]
+Region = Annotated[str, AfterValidator(_check_region), _schema("string", "[A-Z]{2}", examples=["FR"])]
+SenderName = Annotated[str, AfterValidator(_check_sender), _schema("string", SENDER_PATTERN, examples=["ACME"])]
+Timezone = Annotated[
+    str, AfterValidator(_check_timezone), _schema("string", r"[A-Za-z0-9_+/-]+", examples=["Europe/Paris"])
+]
+WrittenTime = Annotated[
+    str, AfterValidator(_check_written_time), _schema("string", WRITTEN_TIME_PATTERN, examples=["2027-03-20T10:00"])
+]
+Reference = Annotated[
+    str,
+    _matching(REFERENCE_PATTERN, "a secret is never written here: name the environment variable that holds it"),
+    _schema("string", REFERENCE_PATTERN, examples=["env/OCTOPUSH_API_KEY"]),
+]
+Url = Annotated[str, AfterValidator(_check_url), WithJsonSchema({"type": "string", "pattern": r"^https?://[^\s@?#]+$"})]
+Proxy = Annotated[
+    str, AfterValidator(_check_proxy), WithJsonSchema({"type": "string", "pattern": r"^(https?://|env/)[^\s@]+$"})
+]
+Account = Annotated[
+    str,
+    _matching("a1_[0-9a-f]{40}", "an account's fingerprint is `a1_` and 40 hexadecimal digits"),
+    _schema("string", "a1_[0-9a-f]{40}"),
+]
+Number = Annotated[
+    str,
+    _matching(r"\+[1-9][0-9]{6,14}", "a number is written in full: `+`, country code, number, without spaces"),
+    _schema(_SCALAR, r"\+[1-9][0-9]{6,14}"),
+]
+Delimiter = Annotated[
+    Literal[",", ";", "|", "\t"],
+    _only_text(_parse_delimiter),
+    WithJsonSchema({"enum": [",", ";", "|", "\t", "tab"]}),
+]
+
+
+# --- a campaign -------------------------------------------------------------------------------------------------------
 
 
 class Strict(BaseModel):
     """Frozen, and unknown keys are errors: a misspelt key must never be ignored."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=False)
+    model_config: ClassVar[ConfigDict] = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
 
 class Message(Strict):
-    """The text, as a Jinja template over the recipient's columns and the campaign's `vars`."""
+    """What the recipients read."""
 
-    template: str = Field(min_length=1)
-    vars: dict[str, str] = Field(default_factory=dict)
+    template: Template
+    """The text, as a Jinja template over the recipient's columns and `vars`."""
+    vars: dict[Variable, VariableText] = Field(default_factory=dict)
+    """Values that are the same for every recipient."""
 
 
 class Recipients(Strict):
-    """Where the contacts come from. `path` is relative to the project's folder and may not leave it."""
+    """Where the contacts come from."""
 
     source: Literal["csv"] = "csv"
-    path: str
-    phone: str
-    region: str | None = None
-    columns: dict[str, str] = Field(default_factory=dict)
-    """Template variable -> column of the file. Columns not listed are reachable under their own name."""
-    where: str | None = None
-    key: str | None = None
-    """The column that decides which of several rows with one number wins (smallest text); default: the row's content."""
-    delimiter: str | None = None
-    encoding: str | None = None
+    """The kind of file."""
+    path: FilePath
+    """The contacts file, from the project's folder; it may not leave it."""
+    phone: Line
+    """The column with the phone number."""
+    region: Region | None = None
+    """Country of numbers that are written without a country code; default: the project's."""
+    columns: dict[Variable, Line] = Field(default_factory=dict)
+    """Template variable and its column; columns that are not listed are reachable under their own name."""
+    where: Expression | None = None
+    """A condition on the columns (SQL, all columns are text); rows that do not meet it are left out."""
+    key: Line | None = None
+    """The column that decides which of several rows with one number wins (smallest text); default: the whole row."""
+    delimiter: Delimiter | None = None
+    """What separates the fields, `tab` for a tab; default: found in the header."""
+    encoding: Literal["utf-8", "utf-16", "windows-1252", "iso-8859-15"] | None = None
+    """The file's encoding; default: UTF-8, or what its first bytes say."""
 
 
 class Schedule(Strict):
-    """When the messages leave the API. Without a schedule they leave as soon as `apply` runs."""
+    """When the messages leave. Without `at` they leave as soon as `apply` runs."""
 
-    at: str | None = None
-    timezone: str | None = None
-    not_after: str | None = None
+    at: WrittenTime | None = None
+    """Local time in `timezone`, or a time with an offset."""
+    timezone: Timezone | None = None
+    """IANA name; default: the project's."""
+    not_after: WrittenTime | None = None
+    """After this nothing is sent any more: a late run refuses, it never turns into "send now"."""
 
 
 class Limits(Strict):
-    """What may not be exceeded; the smallest of project, environment and campaign counts."""
+    """What may not be exceeded. The strictest of project, environment and campaign counts."""
 
-    max_cost: Decimal | None = None
-    max_recipients: int | None = None
-    max_segments: int | None = None
-    """Parts of the longest message."""
-    max_unit_price: Decimal | None = None
-    min_balance: Decimal | None = None
+    max_cost: Amount | None = None
+    """The whole campaign, in the account's own unit."""
+    max_recipients: Count | None = None
+    """People who get the message."""
+    max_segments: Count | None = None
+    """Billed parts of the longest message."""
+    max_unit_price: Amount | None = None
+    """One message to one recipient."""
+    min_balance: Amount | None = None
     """What must remain in the wallet."""
 
 
@@ -70,74 +303,133 @@ class CampaignModel(Strict):
     """One campaign file."""
 
     id: Identifier
-    description: str | None = None
+    """The campaign's identity for ever; the file may be renamed, the id may not."""
+    description: Prose | None = None
+    """For people."""
     type: MessageType
+    """`sms_premium` shows the sender and is fast; `sms_low_cost` has no sender of its own."""
     purpose: Purpose
-    sender: str | None = None
+    """`wholesale` is marketing, `alert` transactional."""
+    sender: SenderName | None = None
+    """What the handset shows: 3 to 11 letters and digits; default: the project's."""
     message: Message
     recipients: Recipients
     schedule: Schedule = Schedule()
     limits: Limits = Limits()
-    batch_size: int = Field(default=500, ge=1, le=500)
-    with_replies: bool = False
-    auto_optimize_text: bool = False
-    auto_remove_blacklisted_numbers: bool = False
+    batch_size: BatchSize = RECIPIENTS_PER_BATCH_MAX
+    """Most recipients in one request to the API."""
+    with_replies: Flag = False
+    """Collect answers; the sender is then replaced by a short number, and it may cost more."""
+    auto_optimize_text: Flag = False
+    """Let Octopush replace characters in the text; what is delivered can then differ from what the plan shows."""
+    auto_remove_blacklisted_numbers: Flag = False
+    """Let Octopush drop numbers on its own blacklist, at 0.01 for each request."""
+
+
+# --- the project ------------------------------------------------------------------------------------------------------
 
 
 class Suppression(Strict):
     """A list of numbers that get nothing, whatever a campaign says."""
 
-    path: str
-    phone: str | None = None
-    region: str | None = None
+    path: FilePath
+    """The file, from the project's folder."""
+    phone: Line | None = None
+    """The column with the number; default: a list with one number a line."""
+    region: Region | None = None
+    """Country of numbers that are written without a country code; default: the project's."""
 
 
 class Defaults(Strict):
     """What a campaign takes when it does not say."""
 
-    region: str | None = None
-    timezone: str | None = None
-    sender: str | None = None
+    region: Region | None = None
+    """Country of numbers that are written without a country code."""
+    timezone: Timezone | None = None
+    """IANA name."""
+    sender: SenderName | None = None
+    """For premium messages."""
 
 
 class Credentials(Strict):
-    """References such as `env/OCTOPUSH_API_KEY`, never the secret itself."""
+    """References to environment variables, never the secrets themselves."""
 
-    login: str
-    key: str
+    login: Reference
+    """The account's e-mail address."""
+    key: Reference
+    """The API key."""
 
 
 class StateSettings(Strict):
     """Where journal, ledger and lease live."""
 
     home: Literal["local"] = "local"
-    durable: bool = False
+    """`local`: the folder `.octoplan/` beside `octoplan.yaml`."""
+    durable: Flag = False
+    """Says that the folder outlives a CI runner; without it CI refuses the local home."""
 
 
-class Environment(Strict):
+class EnvironmentSettings(Strict):
+    """What every environment has, the built-in one too."""
+
+    limits: Limits = Limits()
+    allow_numbers: tuple[Number, ...] | None = Field(default=None, repr=False)
+    """Only these numbers may be written to; without it all may. For environments that are not production."""
+    requests_per_second: Amount | None = None
+    """How fast to send; default: one request after the other."""
+    on_unknown: Literal["repeat", "stop"] = "repeat"
+    """When it is unknown whether a request arrived: repeat the very same request while that is safe, or stop."""
+    batch_size: BatchSize = RECIPIENTS_PER_BATCH_MAX
+    """Most recipients in one request; the smaller of this and the campaign's counts."""
+
+
+class Sandbox(EnvironmentSettings):
+    """The built-in environment `sandbox`: a local API without credentials; only these settings can be written."""
+
+
+class Environment(EnvironmentSettings):
     """One account and endpoint, with its own memory, limits and allow-list."""
 
-    endpoint: str
+    endpoint: Url
+    """The API's base URL: https://, or http:// to this machine."""
     credentials: Credentials
-    account: str | None = None
-    """Fingerprint `a1_…` of the login; another account is an error."""
-    proxy: str | None = None
+    account: Account | None = None
+    """Fingerprint of the login, `a1_…`; another account is an error."""
+    proxy: Proxy | None = None
+    """`http://host:port`, or a reference to the variable that holds it."""
     state: StateSettings = StateSettings()
-    limits: Limits = Limits()
-    allow_numbers: tuple[str, ...] | None = None
-    """Only these numbers may be written to; `None` allows all. For environments that are not production."""
-    requests_per_second: Decimal | None = None
-    on_unknown: Literal["repeat", "stop"] = "repeat"
-    batch_size: int = Field(default=500, ge=1, le=500)
+
+
+class Environments(BaseModel):
+    """Environments by name; `sandbox` is there without being written."""
+
+    model_config: ClassVar[ConfigDict] = ConfigDict(
+        frozen=True,
+        extra="allow",
+        use_attribute_docstrings=True,
+        json_schema_extra={"propertyNames": {"pattern": f"^{IDENTIFIER_PATTERN}$"}},
+    )
+    __pydantic_extra__: dict[str, Environment]
+
+    sandbox: Sandbox = Sandbox()
+
+    @property
+    def declared(self) -> dict[str, Environment]:
+        """The environments that the project declares, by name."""
+        return self.__pydantic_extra__
 
 
 class ProjectModel(Strict):
     """`octoplan.yaml`."""
 
     project: Identifier
-    campaigns: tuple[str, ...] = ("campaigns/**/*.yaml",)
-    default_environment: str = "sandbox"
+    """The project's id."""
+    campaigns: tuple[Glob, ...] = ("campaigns/**/*.yaml",)
+    """Where the campaign files are: `*` within a name, `**` for any folders."""
+    default_environment: Identifier = SANDBOX
+    """The environment of commands without `--env`."""
     defaults: Defaults = Defaults()
     suppression: tuple[Suppression, ...] = ()
+    """Lists of numbers that get nothing."""
     limits: Limits = Limits()
-    environments: dict[str, Environment] = Field(default_factory=dict)
+    environments: Environments = Environments()

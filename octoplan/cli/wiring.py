@@ -14,9 +14,9 @@ from urllib.parse import urlsplit
 import click
 
 from octoplan.campaign.model import SANDBOX, Environment, EnvironmentSettings
-from octoplan.campaign.project import Project, find_project_root, load_project
+from octoplan.campaign.project import PROJECT_FILE, Project, find_project_root, load_project
 from octoplan.clock import Clock, SystemClock
-from octoplan.diagnostics import AuthenticationFailed, Finding, InvalidInput, StateUnavailable
+from octoplan.diagnostics import AuthenticationFailed, Finding, InvalidInput, StateUnavailable, require_no_errors
 from octoplan.digests import DigestKey, content_digest
 from octoplan.gateway.octopush import PriceGateway
 from octoplan.state.local import FOLDER, LocalHome, create_key, read_key
@@ -72,14 +72,13 @@ def open_project(context: click.Context) -> tuple[Project, tuple[Finding, ...]]:
     """
     given = context.find_root().obj
     root = Path(given) if given else find_project_root(Path.cwd())
-    if root is None or not (root / "octoplan.yaml").is_file():
-        where = f"in {given}" if given else "here or in a folder above"
-        raise InvalidInput(
-            f"there is no octoplan.yaml {where}",
-            hint="make a project with `octoplan init`, or name one: `octoplan -C DIR …`",
-        )
+    if not (root / PROJECT_FILE).is_file():
+        raise InvalidInput(f"there is no {PROJECT_FILE} in {given}", hint="make a project there with `octoplan init`")
     project, findings = load_project(root)
-    return project, tuple(findings)
+    warnings = require_no_errors(findings, f"{PROJECT_FILE} has errors")
+    if project is None:
+        raise InvalidInput(f"{PROJECT_FILE} cannot be used")
+    return project, warnings
 
 
 @contextlib.contextmanager

@@ -55,7 +55,7 @@ class Duplicate:
 
 @dataclass(frozen=True, slots=True)
 class NotSent:
-    """It failed before the request left, or was throttled (429): safe to repeat. `retry_after_s` if the API named it."""
+    """It failed before the request left, or was throttled (429): safe to repeat. `retry_after_s` if it was named."""
 
     reason: str
     retry_after_s: float | None = None

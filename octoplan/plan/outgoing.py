@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
-from typing import Protocol
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -22,26 +21,9 @@ from octoplan.digests import DigestKey, batch_digest, request_id
 from octoplan.gateway.body import hashed_body
 from octoplan.gateway.port import SendRequest
 from octoplan.messages.batches import PackedBatch, Stratum, bucket_bits, pack_batches
+from octoplan.messages.compose import ComposedMessage
 from octoplan.state.home import StateReader
 from octoplan.state.journal import BatchState, CampaignState, Phase
-
-
-class MessageRows(Protocol):
-    """What this module needs of a composed message: its texts, and its rows in order as often as they are asked for."""
-
-    @property
-    def texts(self) -> Sequence[str]:
-        """The API texts; rows refer to them by index."""
-        ...
-
-    @property
-    def text_recipients(self) -> Sequence[int]:
-        """How many recipients of the complete audience each text has."""
-        ...
-
-    def batches(self) -> Iterator[pa.RecordBatch]:
-        """Rows of the schema `MESSAGES`, sorted by `text, hash, phone`."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +34,7 @@ class Dispatch:
     campaign: str
     batch_size: int
     request: SendRequest
-    rows: MessageRows
+    message: ComposedMessage
 
     def request_for(self, batch: PackedBatch) -> SendRequest:
         """The request that sends `batch`."""
@@ -116,9 +98,9 @@ def fresh_batches(
 
     The ledger is asked while the rows stream by, so batches sent in the meantime do not matter: their rows have passed.
     """
-    bits = [bucket_bits(count) for count in dispatch.rows.text_recipients]
+    bits = [bucket_bits(count) for count in dispatch.message.recipients_per_text]
     rows = _unwritten(dispatch, reader, watch)
-    for packed in pack_batches(rows, texts=dispatch.rows.texts, bucket_bits=bits, batch_size=dispatch.batch_size):
+    for packed in pack_batches(rows, texts=dispatch.message.texts, bucket_bits=bits, batch_size=dispatch.batch_size):
         request = dispatch.request_for(packed)
         digest = batch_digest(reader.key, hashed_body(request))
         known = state.batches.get(digest) if state is not None else None
@@ -146,7 +128,7 @@ def _outgoing(
 def _unwritten(
     dispatch: Dispatch, reader: StateReader, watch: Callable[[pa.RecordBatch], None]
 ) -> Iterator[pa.RecordBatch]:
-    for rows in dispatch.rows.batches():
+    for rows in dispatch.message.batches():
         fresh = rows.filter(pc.is_null(reader.written(dispatch.campaign, rows.column("phone"))))
         watch(fresh)
         yield fresh
@@ -155,7 +137,7 @@ def _unwritten(
 def _rows_of(dispatch: Dispatch, digests: Sequence[str], reader: StateReader) -> Mapping[str, list[pa.RecordBatch]]:
     """The rows of a few batches, found by asking the ledger who was in them."""
     members: dict[str, list[pa.RecordBatch]] = {digest: [] for digest in digests}
-    for rows in dispatch.rows.batches():
+    for rows in dispatch.message.batches():
         written = reader.written(dispatch.campaign, rows.column("phone"))
         for digest, found in members.items():
             found.append(rows.filter(pc.fill_null(pc.equal(written, digest), fill_value=False)))
@@ -163,7 +145,7 @@ def _rows_of(dispatch: Dispatch, digests: Sequence[str], reader: StateReader) ->
 
 
 def _rebuild(dispatch: Dispatch, batch: BatchState, rows: Iterable[pa.RecordBatch], key: DigestKey) -> Outgoing | None:
-    texts = dispatch.rows.texts
+    texts = dispatch.message.texts
     whole = pack_batches(rows, texts=texts, bucket_bits=[0] * len(texts), batch_size=max(batch.recipients, 1))
     candidates = list(whole)
     if len(candidates) != 1:
@@ -172,4 +154,6 @@ def _rebuild(dispatch: Dispatch, batch: BatchState, rows: Iterable[pa.RecordBatc
     if batch_digest(key, hashed_body(request)) != batch.digest:
         return None
     again = _outgoing(dispatch, candidates[0], request, batch.digest, batch.attempt, key)
-    return replace(again, opened_at=batch.opened_at) if again.request_id == batch.request_id else None
+    if again.request_id != batch.request_id:
+        return None
+    return replace(again, opened_at=batch.opened_at, cost=batch.planned_cost)

@@ -89,7 +89,11 @@ class StateSession(StateReader, Protocol):
     run: str
 
     def open_campaign(self, campaign: str, content: Mapping[str, str]) -> None:
-        """Write down the campaign's content before its first batch; a later call changes nothing."""
+        """
+        Write down the campaign's content before its first batch; the same content again changes nothing.
+
+        :raises AlreadyWritten: if the campaign was begun with another content.
+        """
         ...
 
     def intend(self, intent: Intent, phones: pa.StringArray) -> None:
@@ -122,4 +126,4 @@ class StateHome(StateReader, Protocol):
 
 
 class AlreadyWritten(Exception):
-    """A recipient would be written to a second time: a broken invariant of ours, stopped by the ledger."""
+    """Something would be sent that contradicts what was sent: a broken invariant of ours, stopped by the home."""

@@ -86,7 +86,7 @@ class BatchState:
 
 @dataclass(frozen=True, slots=True)
 class CampaignState:
-    """What is known of one campaign: the content it was opened with, and its batches by digest."""
+    """What is known of one campaign: the content it was last opened with, and its batches by digest."""
 
     campaign: str
     content: Mapping[str, str] | None
@@ -98,6 +98,11 @@ class CampaignState:
         return tuple(
             sorted((b for b in self.batches.values() if b.phase is phase), key=lambda b: (b.opened_at, b.digest))
         )
+
+    @property
+    def is_begun(self) -> bool:
+        """Whether anything of it was sent or may have been; until then its content may still be edited."""
+        return any(batch.phase is not Phase.FREE for batch in self.batches.values())
 
     @property
     def sent_recipients(self) -> int:
@@ -120,7 +125,7 @@ def replay(entries: Iterable[Entry]) -> dict[str, CampaignState]:
     for entry in entries:
         of_campaign = batches.setdefault(entry.campaign, {})
         if entry.kind is Kind.OPENED:
-            contents.setdefault(entry.campaign, (entry.data["content"], entry.at))
+            contents[entry.campaign] = (entry.data["content"], entry.at)
         elif entry.batch is None:
             raise BrokenJournal(f"entry `{entry.kind}` of campaign {entry.campaign} names no batch")
         else:

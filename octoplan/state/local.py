@@ -251,14 +251,19 @@ class LocalSession:
         self.holder = home.holder
 
     def open_campaign(self, campaign: str, content: Mapping[str, str]) -> None:
-        """Give the campaign its ledger key and write down its content, once."""
+        """Give the campaign its ledger key, and write down its content where it is new."""
+        known = self.campaigns().get(campaign)
+        if known is not None and known.content == content:
+            return
+        if known is not None and known.is_begun:
+            raise AlreadyWritten(f"campaign {campaign} was sent with another content")
 
         def write(connection: sqlite3.Connection) -> None:
-            known = connection.execute("SELECT 1 FROM campaigns WHERE name = ?", (campaign,)).fetchone()
-            if known is None:
-                salt = secrets.token_bytes(16)
-                connection.execute("INSERT INTO campaigns (name, salt) VALUES (?, ?)", (campaign, salt))
-                self._append(connection, Kind.OPENED, campaign, None, {"content": dict(content)})
+            connection.execute(
+                "INSERT INTO campaigns (name, salt) VALUES (?, ?) ON CONFLICT DO NOTHING",
+                (campaign, secrets.token_bytes(16)),
+            )
+            self._append(connection, Kind.OPENED, campaign, None, {"content": dict(content)})
 
         self._transaction(write)
 

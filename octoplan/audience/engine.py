@@ -1,0 +1,135 @@
+"""
+The one place that opens DuckDB: a private database in memory that cannot reach anything but the files it was given.
+
+Invariants:
+- Only the named files can be read, through links with names of our own, so that no path is ever part of SQL text.
+- No network, no extension, no other file, no setting can be reached after `_LOCK` ran; Python variables neither.
+- It spills to a private directory, which goes when the engine is closed.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from types import TracebackType
+from typing import Any, Final
+
+import duckdb
+import pyarrow as pa
+
+from octoplan.limits import ARROW_ROWS_PER_BATCH, ENGINE_MEMORY
+
+_CONFIG: Final[dict[str, Any]] = {
+    "memory_limit": ENGINE_MEMORY,
+    "preserve_insertion_order": True,
+    "python_enable_replacements": False,
+    "allow_persistent_secrets": False,
+    "autoinstall_known_extensions": False,
+    "autoload_known_extensions": False,
+    "allow_community_extensions": False,
+}
+_LOCK: Final = (
+    "SET enable_progress_bar = false",
+    "SET enable_external_access = false",
+    "SET lock_configuration = true",
+)
+"""In this order, after the files are named: what comes last forbids every later change."""
+
+
+class Engine:
+    """
+    A context manager that owns the connection and its directory. `links` maps each given file to the path to read.
+
+    `threads` changes time, never a result; `None` means all cores.
+    """
+
+    def __init__(self, files: Sequence[Path], threads: int | None = None) -> None:
+        self._directory = TemporaryDirectory(prefix="octoplan-")
+        folder = Path(self._directory.name)
+        try:
+            self.links: Mapping[Path, str] = _link(files, folder)
+            self._connection = _connect(folder, list(self.links.values()), threads)
+        except BaseException:
+            self._directory.cleanup()
+            raise
+
+    def __enter__(self) -> Engine:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Drop the data and the directory. May be called again."""
+        self._connection.close()
+        self._directory.cleanup()
+
+    def rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        """Run a statement whose result is small, and return all of it."""
+        rows: list[tuple[Any, ...]] = self._connection.execute(sql, parameters).fetchall()
+        return rows
+
+    def value(self, sql: str, parameters: Sequence[Any] = ()) -> Any:
+        """Run a query of one row with one column."""
+        return self.rows(sql, parameters)[0][0]
+
+    def stream(self, sql: str, rows_per_batch: int = ARROW_ROWS_PER_BATCH) -> Iterator[pa.RecordBatch]:
+        """Run a query on a connection of its own and hand on its result as it comes; the memory is one batch."""
+        cursor = self._connection.cursor()
+        try:
+            with cursor.sql(sql).to_arrow_reader(rows_per_batch) as reader:
+                yield from reader
+        finally:
+            cursor.close()
+
+    def transform(self, incoming: pa.Table | pa.RecordBatch, sql: str) -> pa.Table:
+        """Run a query over `incoming`, which it calls by that name."""
+        self._connection.register("incoming", _as_table(incoming))
+        try:
+            return self._connection.sql(sql).to_arrow_table()
+        finally:
+            self._connection.unregister("incoming")
+
+    def append(self, table: str, incoming: pa.Table | pa.RecordBatch) -> None:
+        """Insert `incoming` into `table`, matching columns by name."""
+        self._connection.register("incoming", _as_table(incoming))
+        try:
+            self._connection.execute(f"INSERT INTO {table} BY NAME SELECT * FROM incoming")  # noqa: S608
+        finally:
+            self._connection.unregister("incoming")
+
+
+def quote_text(text: str) -> str:
+    """`text` as a literal of SQL."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def _as_table(data: pa.Table | pa.RecordBatch) -> pa.Table:
+    return data if isinstance(data, pa.Table) else pa.Table.from_batches([data])
+
+
+def _link(files: Sequence[Path], folder: Path) -> dict[Path, str]:
+    links = {file: str(folder / f"file-{number}") for number, file in enumerate(dict.fromkeys(files))}
+    for file, link in links.items():
+        os.symlink(file.absolute(), link)  # noqa: PTH211
+    return links
+
+
+def _connect(folder: Path, readable: list[str], threads: int | None) -> duckdb.DuckDBPyConnection:
+    config = _CONFIG | {"temp_directory": str(folder / "spill")}
+    if threads is not None:
+        config["threads"] = threads
+    connection = duckdb.connect(":memory:", config=config)
+    try:
+        paths = ", ".join(quote_text(path) for path in readable)
+        connection.execute(f"SET allowed_paths = [{paths}]")
+        for statement in _LOCK:
+            connection.execute(statement)
+    except BaseException:
+        connection.close()
+        raise
+    return connection

@@ -1,0 +1,128 @@
+"""A campaign as it will be planned: defaults filled in, times as instants, the contacts file inside the project."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from octoplan.campaign import rules
+from octoplan.campaign.document import Document
+from octoplan.campaign.document import Path as FieldPath
+from octoplan.campaign.model import CampaignModel, Defaults, Schedule
+from octoplan.campaign.source import resolve_inside
+from octoplan.diagnostics import Finding, Place
+from octoplan.values.local_time import find_instants, load_zone, parse_written_time
+
+
+@dataclass(frozen=True, slots=True)
+class Campaign:
+    """
+    One campaign, checked and resolved.
+
+    `file` is its path from the project's folder. `contacts` is absolute and inside the project; it may not exist.
+    `sender` is what will be sent, `None` for none (always so for low cost). `send_at` and `not_after` are aware, in
+    `timezone` where there is one; `send_at` is `None` for "as soon as apply runs".
+    """
+
+    model: CampaignModel
+    file: str
+    contacts: Path
+    sender: str | None
+    region: str | None
+    timezone: ZoneInfo | None
+    send_at: datetime | None
+    not_after: datetime | None
+    document: Document = field(repr=False, compare=False)
+
+    @property
+    def id(self) -> str:
+        """The campaign's identity for ever."""
+        return self.model.id
+
+    def place(self, *path: str | int) -> Place:
+        """Where the value at `path` is written, such as `place("recipients", "path")`; else the nearest around it."""
+        return self.document.place(*path)
+
+    def key_place(self, *path: str | int) -> Place:
+        """Where the key at `path` is written."""
+        return self.document.key_place(*path)
+
+    def place_in_template(self, line: int, column: int = 1, width: int = 1) -> Place:
+        """Where a character of `message.template` is written; `line` and `column` of the template, from 1."""
+        return self.document.place_in_text(("message", "template"), line, column, width)
+
+
+def resolve_campaign(
+    model: CampaignModel, document: Document, defaults: Defaults, root: Path
+) -> tuple[Campaign | None, list[Finding]]:
+    """Fill in the project's defaults; no campaign if its contacts are outside the project or a time is no instant."""
+    zone_name = model.schedule.timezone or defaults.timezone
+    zone = load_zone(zone_name) if zone_name else None
+    send_at, found_at = _resolve_time(model.schedule, "at", zone, document)
+    not_after, found_after = _resolve_time(model.schedule, "not_after", zone, document)
+    contacts, found_path = resolve_path(root, model.recipients.path, document, ("recipients", "path"))
+    found = [*found_at, *found_after, *found_path, *_check_order(send_at, not_after, document)]
+    if contacts is None or found:
+        return None, found
+    sender = (model.sender or defaults.sender) if model.type == "sms_premium" else None
+    region = model.recipients.region or defaults.region
+    return Campaign(model, document.source.name, contacts, sender, region, zone, send_at, not_after, document), []
+
+
+def resolve_path(root: Path, relative: str, document: Document, path: FieldPath) -> tuple[Path | None, list[Finding]]:
+    """A file that a field names, as an absolute path inside the project."""
+    try:
+        return resolve_inside(root, relative), []
+    except ValueError as error:
+        return None, [rules.PATH_OUTSIDE.at(document.place(*path), f"This file is not read: {error}.")]
+
+
+def _resolve_time(
+    schedule: Schedule, name: str, zone: ZoneInfo | None, document: Document
+) -> tuple[datetime | None, list[Finding]]:
+    text = getattr(schedule, name)
+    if text is None:
+        return None, []
+    written, place = parse_written_time(text), document.place("schedule", name)
+    if written.tzinfo is not None:
+        return _resolve_offset(written, zone, place, names_zone=schedule.timezone is not None)
+    if zone is None:
+        hint = "add `timezone: Europe/Paris` beside it, or an offset such as `+01:00` to the time"
+        return None, [rules.NO_TIMEZONE.at(place, "Neither the campaign nor the project names a time zone.", hint)]
+    return _resolve_local(written, zone, place)
+
+
+def _resolve_offset(
+    written: datetime, zone: ZoneInfo | None, place: Place, *, names_zone: bool
+) -> tuple[datetime | None, list[Finding]]:
+    moment = written.astimezone(zone) if zone else written
+    if names_zone and moment.utcoffset() != written.utcoffset():
+        detail = f"In {zone} it is {_offset(moment)} at that moment."
+        return None, [rules.OFFSET_MISMATCH.at(place, detail, "leave out the offset, or the time zone")]
+    return moment, []
+
+
+def _resolve_local(written: datetime, zone: ZoneInfo, place: Place) -> tuple[datetime | None, list[Finding]]:
+    instants = find_instants(written, zone)
+    if not instants:
+        detail = f"Clocks in {zone} are put forward and skip this time."
+        return None, [rules.TIME_SKIPPED.at(place, detail, "choose a time an hour earlier or later")]
+    if len(instants) > 1:
+        first, second = (f"`{written.isoformat()}{_offset(instant)}`" for instant in instants)
+        detail = f"Clocks in {zone} are put back and show this time twice."
+        return None, [rules.TIME_TWICE.at(place, detail, f"write {first} or {second}")]
+    return instants[0], []
+
+
+def _check_order(send_at: datetime | None, not_after: datetime | None, document: Document) -> list[Finding]:
+    if send_at is None or not_after is None or send_at < not_after:
+        return []
+    detail = "`not_after` has to be later than `at`."
+    return [rules.TIME_ORDER.at(document.place("schedule", "not_after"), detail)]
+
+
+def _offset(moment: datetime) -> str:
+    written = moment.strftime("%z")
+    return f"{written[:3]}:{written[3:5]}"

@@ -1,0 +1,210 @@
+"""`octoplan apply`: do what the plan shows, or less."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+
+import click
+
+from octoplan.apply.deliver import Delivery, Ports, Status
+from octoplan.apply.execute import ApplyReport, CampaignRun, execute
+from octoplan.cli.outputs import Output, emit, output_option, require_one_stdout
+from octoplan.cli.planning import Planned, Selection, endpoint_of, planning
+from octoplan.cli.signals import StopSignals
+from octoplan.cli.terminal import colour_on, is_interactive, width
+from octoplan.cli.wiring import (
+    Workspace,
+    campaign_option,
+    environment_option,
+    new_run,
+    open_gateway,
+    open_workspace,
+    require_durable_home,
+)
+from octoplan.diagnostics import Blocked, ExitCode, InvalidInput, OctoplanError, ReportFailed
+from octoplan.gateway.octopush import OctopushGateway
+from octoplan.plan.approve import require_approved
+from octoplan.plan.build import Prepared
+from octoplan.plan.model import Action, Plan
+from octoplan.plan.outgoing import Outgoing, fresh_batches, reopened_batches
+from octoplan.plan.saved import SavedPlan, read_saved_plan
+from octoplan.state.home import StateSession
+from octoplan.state.lock import lock_of, write_lock
+from octoplan.views.plan_text import render_plan
+from octoplan.views.report import render_report_json, render_report_text
+
+
+@click.command(short_help="Do what the plan shows.")
+@click.argument("plan_file", required=False, type=click.Path(path_type=Path))
+@environment_option
+@campaign_option
+@click.option("--auto-approve", is_flag=True, help="Do not ask; plan and send in one go.")
+@output_option
+@click.pass_context
+def command(
+    context: click.Context,
+    plan_file: Path | None,
+    environment: str | None,
+    campaigns: tuple[str, ...],
+    auto_approve: bool,
+    outputs: tuple[Output, ...],
+) -> int:
+    """
+    Send what the plan shows, batch by batch, and record the tickets in the lock file.
+
+    With PLAN_FILE (from `octoplan plan --out`) exactly that plan is carried out, or what is left of it. Without it the
+    plan is made now, shown, and carried out after you typed the number of messages.
+    """
+    chosen = require_one_stdout(outputs)
+    if plan_file is None and not auto_approve and not is_interactive():
+        raise InvalidInput(
+            "nobody can be asked here, so apply needs a reviewed plan",
+            hint="`octoplan plan --out FILE`, then `octoplan apply FILE`; or `--auto-approve` to do without a review",
+        )
+    with ExitStack() as stack:
+        workspace = stack.enter_context(open_workspace(context, environment))
+        require_durable_home(workspace)
+        saved = _read_saved(workspace, plan_file, campaigns)
+        gateway = stack.enter_context(open_gateway(workspace, OctopushGateway))
+        session = stack.enter_context(workspace.home.session(new_run()))
+        ids = campaigns or (tuple(saved.campaigns) if saved else ())
+        planned = stack.enter_context(
+            planning(workspace, gateway, Selection(ids), endpoint=endpoint_of(workspace), reader=session)
+        )
+        if saved is not None:
+            require_approved(saved, planned.plan, session.campaigns())
+        _require_clear(planned.plan)
+        if not planned.plan.sending:
+            click.echo(render_plan(planned.plan, width=width(), colour=colour_on(sys.stdout)), nl=False)
+            _write_lock(workspace, session, sent=False)
+            return ExitCode.DONE
+        if saved is None and not auto_approve:
+            _ask(planned.plan)
+        report = _send(workspace, planned, gateway, session)
+        _write_lock(workspace, session, sent=bool(report.deliveries(Status.SENT)))
+    renderers = {
+        "text": lambda: render_report_text(report, width=width(), colour=colour_on(sys.stdout)),
+        "json": lambda: render_report_json(report),
+    }
+    try:
+        emit(chosen, renderers, sent=bool(report.deliveries(Status.SENT)))
+    except ReportFailed:
+        if report.exit_code is ExitCode.DONE:
+            raise
+    return report.exit_code
+
+
+def _read_saved(workspace: Workspace, plan_file: Path | None, campaigns: tuple[str, ...]) -> SavedPlan | None:
+    if plan_file is None:
+        return None
+    saved = read_saved_plan(plan_file, workspace.home.key, environment=workspace.name, now=workspace.clock.now())
+    if not campaigns:
+        return saved
+    unknown = sorted(set(campaigns) - saved.campaigns.keys())
+    if unknown:
+        raise InvalidInput(f"{plan_file.name} has no campaign {', '.join(unknown)}")
+    return replace(saved, campaigns={name: saved.campaigns[name] for name in campaigns})
+
+
+def _require_clear(plan: Plan) -> None:
+    """Refuse the whole run if something stands in the way of one of its campaigns, with the plan shown in full."""
+    if plan.exit_code is ExitCode.DONE:
+        return
+    click.echo(render_plan(plan, width=width(), colour=colour_on(sys.stderr)), err=True, nl=False)
+    stopped = [action.campaign for action in plan.actions if any(reason.exit_code for reason in action.reasons)]
+    error = Blocked(
+        f"nothing was sent: {', '.join(stopped)} cannot go out as planned (see above)",
+        hint="settle it, or apply the other campaigns alone: `octoplan apply --campaign ID`",
+    )
+    error.exit_code = plan.exit_code
+    raise error
+
+
+def _ask(plan: Plan) -> None:
+    """Show the plan and have the number of messages typed: a yes that cannot be given without having looked."""
+    click.echo(render_plan(plan, width=width(), colour=colour_on(sys.stderr)), err=True, nl=False)
+    click.echo("A sent message cannot be taken back.", err=True)
+    answer = click.prompt(
+        f"Type the number of messages to send them to {plan.environment}", default="", show_default=False, err=True
+    )
+    if answer.replace(",", "").replace(" ", "") != str(plan.recipients):
+        raise OctoplanError("not approved; nothing was sent")
+
+
+def _send(workspace: Workspace, planned: Planned, gateway: OctopushGateway, session: StateSession) -> ApplyReport:
+    total = planned.plan.requests
+    rate = workspace.settings.requests_per_second
+    with StopSignals() as signals:
+        ports = Ports(gateway, session, signals, workspace.settings.on_unknown, signals.is_asked)
+        progress = _Progress(total)
+        return execute(
+            _runs(planned, session),
+            ports,
+            stop_asked=signals.halt,
+            pause_s=float(1 / rate) if rate else 0.0,
+            on_delivery=progress,
+        )
+
+
+class _Progress:
+    """One line a batch on stderr: what became of it."""
+
+    def __init__(self, total: int) -> None:
+        self._total = total
+        self._done = 0
+
+    def __call__(self, delivery: Delivery) -> None:
+        self._done += 1
+        more = [delivery.ticket, f"({delivery.detail})" if delivery.detail else None]
+        words = [delivery.campaign + ":", f"{delivery.recipients:,}", delivery.status, *filter(None, more)]
+        click.echo(f"[{self._done}/{self._total}] {' '.join(words)}", err=True)
+
+
+def _runs(planned: Planned, session: StateSession) -> Iterator[CampaignRun]:
+    prepared = {each.campaign.id: each for each in planned.prepared}
+    for action in planned.plan.sending:
+        each = prepared[action.campaign]
+        yield CampaignRun(
+            campaign=action.campaign,
+            content=action.content,
+            batches=lambda action=action, each=each: _batches(action, each, session),  # type: ignore[misc]
+            planned_batches=len(action.batches),
+            planned_recipients=action.recipients,
+            not_after=each.campaign.not_after,
+        )
+
+
+def _batches(action: Action, prepared: Prepared, session: StateSession) -> Iterator[Outgoing]:
+    """
+    The batches of the plan, made again with their contacts.
+
+    Each is looked up in the plan: what was not planned cannot be sent, whatever happened to the data in between.
+    """
+    planned = {batch.digest: batch for batch in action.batches}
+    state = session.campaigns().get(action.campaign)
+    dispatch = prepared.dispatch
+    reopened = reopened_batches(dispatch, state, session) if state else iter(())
+    for source in (reopened, fresh_batches(dispatch, state, session)):
+        for batch in source:
+            yield replace(batch, cost=planned[batch.digest].cost)
+
+
+def _write_lock(workspace: Workspace, session: StateSession, *, sent: bool) -> None:
+    """
+    The lock file as the journal's replay.
+
+    :raises ReportFailed: if it cannot be written after messages were sent; nothing is lost then.
+    """
+    lock = lock_of(workspace.name, workspace.home.key.fingerprint, session.campaigns().values())
+    if lock == workspace.lock:
+        return
+    try:
+        write_lock(workspace.lock_path, lock)
+    except OSError as error:
+        message = f"{workspace.lock_path.name} could not be written: {error.strerror}"
+        hint = "the state home has everything; mend the cause and run `octoplan lock rebuild`"
+        raise (ReportFailed if sent else OctoplanError)(message, hint=hint) from None

@@ -1,0 +1,64 @@
+"""`octoplan plan`: show what apply would do."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import ExitStack
+from pathlib import Path
+
+import click
+
+from octoplan.cli.outputs import Output, emit, output_option, require_one_stdout
+from octoplan.cli.planning import Selection, endpoint_of, planning
+from octoplan.cli.terminal import colour_on, width
+from octoplan.cli.wiring import campaign_option, environment_option, open_gateway, open_workspace
+from octoplan.diagnostics import ExitCode
+from octoplan.gateway.octopush import PriceGateway
+from octoplan.plan.saved import plan_document, render_document
+from octoplan.views.plan_text import render_plan
+from octoplan.views.problems import render_findings
+
+
+@click.command(short_help="Show what apply would do.")
+@click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
+@environment_option
+@campaign_option
+@click.option("--out", type=click.Path(path_type=Path), help="Save the plan for `octoplan apply FILE`.")
+@click.option("--offline", is_flag=True, help="Ask the API nothing; costs are then unknown.")
+@click.option("--detailed-exitcode", is_flag=True, help="Exit 2 if apply would send something.")
+@output_option
+@click.pass_context
+def command(
+    context: click.Context,
+    paths: tuple[Path, ...],
+    environment: str | None,
+    campaigns: tuple[str, ...],
+    out: Path | None,
+    offline: bool,
+    detailed_exitcode: bool,
+    outputs: tuple[Output, ...],
+) -> int:
+    """
+    Show what apply would do: to whom, with which text, in how many parts, for how much. Sends nothing.
+
+    PATHS are campaign files or folders; without them all campaigns of the project are planned.
+    """
+    chosen = require_one_stdout(outputs)
+    with ExitStack() as stack:
+        workspace = stack.enter_context(open_workspace(context, environment))
+        prices = None if offline else stack.enter_context(open_gateway(workspace, PriceGateway))
+        selection = Selection(campaigns, paths)
+        planned = stack.enter_context(planning(workspace, prices, selection, endpoint=endpoint_of(workspace)))
+        plan = planned.plan
+        click.echo(render_findings(plan.findings, colour=colour_on(sys.stderr)), err=True, nl=False)
+        renderers = {
+            "text": lambda: render_plan(plan, width=width(), colour=colour_on(sys.stdout)),
+            "json": lambda: render_document(plan_document(plan, workspace.home.key)),
+        }
+        emit(chosen, renderers)
+        if out is not None:
+            emit([Output("json", out)], renderers)
+            click.echo(f"Saved to {out}; carry it out with `octoplan apply {out}`.", err=True)
+    if plan.exit_code is not ExitCode.DONE:
+        return plan.exit_code
+    return ExitCode.CHANGES if detailed_exitcode and plan.sending else ExitCode.DONE

@@ -1,0 +1,129 @@
+"""From a workspace to a plan, for every command that needs one."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from octoplan.campaign.model import Environment
+from octoplan.campaign.project import Project, load_campaigns
+from octoplan.campaign.resolve import Campaign
+from octoplan.cli.wiring import Workspace, account_of
+from octoplan.diagnostics import Finding, InvalidInput, StateUnavailable, UnknownOutcome, require_no_errors
+from octoplan.gateway.port import Prices
+from octoplan.pipeline import Setting, build_plan, prepare_campaigns
+from octoplan.plan.build import Prepared
+from octoplan.plan.model import Plan
+from octoplan.state.home import StateReader
+from octoplan.state.journal import Phase
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which campaigns a command is about; empty means all."""
+
+    ids: Sequence[str] = ()
+    paths: Sequence[Path] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A plan together with what apply needs to carry it out."""
+
+    plan: Plan
+    prepared: tuple[Prepared, ...]
+
+
+def select_campaigns(project: Project, selection: Selection) -> tuple[list[Campaign], tuple[Finding, ...]]:
+    """
+    The chosen campaigns, without an error in any of them, and the warnings.
+
+    :raises InvalidInput: with all findings, or for an id that no file has.
+    """
+    campaigns, findings = load_campaigns(project, list(selection.paths) or None)
+    chosen = [campaign for campaign in campaigns if not selection.ids or campaign.id in selection.ids]
+    if {campaign.id for campaign in chosen} == set(selection.ids):
+        # All that were asked for are sound: what is wrong with others does not stand in their way.
+        files = {campaign.file for campaign in chosen}
+        findings = [found for found in findings if found.place is None or found.place.file in files]
+    warnings = require_no_errors(findings, "the project has errors")
+    unknown = sorted(set(selection.ids) - {campaign.id for campaign in chosen})
+    if unknown:
+        known = ", ".join(sorted(campaign.id for campaign in campaigns)) or "none"
+        raise InvalidInput(f"no campaign file has the id {', '.join(unknown)}", hint=f"ids of this project: {known}")
+    return chosen, warnings
+
+
+@contextlib.contextmanager
+def planning(
+    workspace: Workspace,
+    prices: Prices | None,
+    selection: Selection,
+    *,
+    endpoint: str,
+    reader: StateReader | None = None,
+) -> Iterator[Planned]:
+    """
+    Plan the chosen campaigns; audiences stay open for the length of the context.
+
+    Around the questions for prices the balance is watched: a plan sends nothing, so it must not drop.
+
+    :raises UnknownOutcome: if it did, and no other run explains it.
+    """
+    reader = reader or workspace.home
+    campaigns, warnings = select_campaigns(workspace.project, selection)
+    require_home_knows_lock(workspace, reader)
+    setting = Setting(workspace.project, workspace.name, workspace.settings, account_of(workspace), workspace.home.key)
+    with prepare_campaigns(setting, campaigns) as prepared:
+        before = prices.balance() if prices else None
+        plan = build_plan(
+            setting,
+            prepared,
+            reader,
+            prices,
+            balance=before,
+            endpoint=endpoint,
+            now=workspace.clock.now(),
+            findings=(*workspace.findings, *warnings),
+        )
+        if prices is not None and before is not None:
+            after = prices.balance()
+            holder = None if reader is not workspace.home else workspace.home.holder()
+            if after.unit == before.unit and after.amount < before.amount and holder is None:
+                raise UnknownOutcome(
+                    f"the balance fell from {before.amount} to {after.amount} while planning, which must not happen: "
+                    "the API may have sent a message that was only simulated",
+                    hint="stop, compare with the account's own pages, and do not plan again before this is explained",
+                )
+        yield Planned(plan, prepared)
+
+
+def require_home_knows_lock(workspace: Workspace, reader: StateReader) -> None:
+    """
+    Refuse a state home that is behind the lock file: it would write to people a second time.
+
+    :raises StateUnavailable: with the number of batches that it does not know.
+    """
+    states = reader.campaigns()
+    missing = [
+        (campaign, digest)
+        for campaign, digest in workspace.lock.batches()
+        if campaign not in states
+        or digest not in states[campaign].batches
+        or states[campaign].batches[digest].phase is Phase.FREE
+    ]
+    if missing:
+        campaigns = ", ".join(sorted({campaign for campaign, _ in missing}))
+        raise StateUnavailable(
+            f"{workspace.lock_path.name} records {len(missing)} request(s) that the state home here does not know "
+            f"({campaigns}): planning from it could send them again",
+            hint="bring the state home of the machine that sent them; a copy of this repository alone is not enough",
+        )
+
+
+def endpoint_of(workspace: Workspace) -> str:
+    """What the plan says about where it would send."""
+    settings = workspace.settings
+    return settings.endpoint if isinstance(settings, Environment) else "local sandbox, sends nothing"

@@ -1,0 +1,24 @@
+"""`octoplan schema`: what editors check campaign files with."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from octoplan.campaign.schema import schema_texts, write_schemas
+
+
+@click.command(short_help="Print or write the JSON Schemas.")
+@click.argument("name", required=False, type=click.Choice(["campaign", "project"]))
+@click.option(
+    "--write", "folder", type=click.Path(path_type=Path, file_okay=False), help="Write both into this folder."
+)
+def command(name: str | None, folder: Path | None) -> None:
+    """Print the JSON Schema (draft-07) of campaign files or of octoplan.yaml, or write both into a folder."""
+    if folder is not None:
+        folder.mkdir(parents=True, exist_ok=True)
+        for path in write_schemas(folder):
+            click.echo(f"wrote {path}")
+        return
+    click.echo(schema_texts()[f"{name or 'campaign'}.schema.json"], nl=False)

@@ -1,0 +1,181 @@
+"""
+The chain from a campaign file to the plan, on one screen; read this first.
+
+    campaign file → Campaign → Audience → ComposedMessage → Batches → Action → Plan
+
+Recipients travel as columns in a stream. What was sent, the prices and the time are handed in, so that the same inputs
+give the same plan.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Final
+
+from octoplan import limits
+from octoplan.audience.resolve import AudienceSpec, resolve_audience
+from octoplan.audience.suppression import SuppressionSpec
+from octoplan.campaign.model import EnvironmentSettings
+from octoplan.campaign.project import Project, effective_limits
+from octoplan.campaign.resolve import Campaign
+from octoplan.diagnostics import Finding, InvalidInput, Place, Rule
+from octoplan.digests import DigestKey
+from octoplan.gateway.port import Balance, Prices, SendRequest
+from octoplan.messages.compose import MessageSource, compose_message
+from octoplan.messages.template import parse_template
+from octoplan.plan.build import Prepared, build_action, check_balance, describe_content
+from octoplan.plan.model import Plan
+from octoplan.plan.outgoing import Dispatch
+from octoplan.state.home import StateReader
+
+UNUSABLE: Final = Rule("campaign/unusable", "The campaign cannot be used")
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What all campaigns of one plan share."""
+
+    project: Project
+    environment: str
+    settings: EnvironmentSettings
+    account: str | None
+    key: DigestKey
+
+
+def prepare_campaign(setting: Setting, campaign: Campaign) -> Prepared:
+    """
+    Resolve the audience and compose the message. The caller closes the audience.
+
+    :raises InvalidInput: with every finding, if contacts, template or values cannot be used.
+    """
+    template = parse_template(campaign.model.message.template, campaign.place_in_template(1))
+    source = MessageSource(template, campaign.model.message.vars, campaign.model.recipients.columns)
+    audience = resolve_audience(_audience_spec(setting, campaign, source.recipient_variables))
+    try:
+        message = compose_message(source, audience.batches)
+        request = _request(campaign)
+        batch_size = min(campaign.model.batch_size, setting.settings.batch_size)
+        return Prepared(
+            campaign=campaign,
+            audience=audience,
+            dispatch=Dispatch(setting.environment, campaign.id, batch_size, request, message),
+            content=describe_content(campaign, audience, request, setting.account, setting.key),
+            limits=effective_limits(setting.project.model, setting.settings, campaign.model),
+            on_unknown=setting.settings.on_unknown,
+        )
+    except BaseException:
+        audience.close()
+        raise
+
+
+@contextlib.contextmanager
+def prepare_campaigns(setting: Setting, campaigns: Iterable[Campaign]) -> Iterator[tuple[Prepared, ...]]:
+    """
+    Prepare every campaign, and close their audiences at the end.
+
+    :raises InvalidInput: with the findings of all campaigns at once.
+    """
+    findings: list[Finding] = []
+    with contextlib.ExitStack() as stack:
+        prepared = []
+        for campaign in campaigns:
+            try:
+                prepared.append(prepare_campaign(setting, campaign))
+                stack.callback(prepared[-1].audience.close)
+            except InvalidInput as error:
+                findings += error.findings or [_finding(campaign, error)]
+        if findings:
+            raise InvalidInput("some campaigns cannot be planned as they are", findings=findings)
+        yield tuple(prepared)
+
+
+def build_plan(
+    setting: Setting,
+    prepared: Sequence[Prepared],
+    reader: StateReader,
+    prices: Prices | None,
+    *,
+    balance: Balance | None,
+    endpoint: str,
+    now: datetime,
+    findings: Sequence[Finding] = (),
+) -> Plan:
+    """
+    Decide about every campaign; `prices` and `balance` are `None` for an offline plan, whose costs are unknown.
+
+    :raises AuthenticationFailed, OctoplanError: if prices cannot be asked.
+    """
+    states = reader.campaigns()
+    actions = tuple(
+        build_action(each, states.get(each.campaign.id), reader, prices, now)
+        for each in sorted(prepared, key=lambda each: each.campaign.id)
+    )
+    if balance is not None:
+        minimum = {each.campaign.id: each.limits.min_balance or Decimal(0) for each in prepared}
+        actions = check_balance(actions, balance.amount, minimum)
+    return Plan(
+        project=setting.project.model.project,
+        environment=setting.environment,
+        endpoint=endpoint,
+        digest_key=setting.key.fingerprint,
+        account=setting.account,
+        created_at=now,
+        expires_at=now + timedelta(seconds=limits.PLAN_LIFETIME_S),
+        actions=actions,
+        balance=None if balance is None else balance.amount,
+        balance_unit=None if balance is None else balance.unit,
+        findings=(*findings, *(found for each in prepared for found in _findings(each))),
+    )
+
+
+def _findings(prepared: Prepared) -> tuple[Finding, ...]:
+    return (*prepared.audience.findings, *prepared.dispatch.message.findings)
+
+
+def _finding(campaign: Campaign, error: InvalidInput) -> Finding:
+    return Finding(
+        "campaign/unusable", "The campaign cannot be used", "error", error.message, Place(campaign.file), error.hint
+    )
+
+
+def _request(campaign: Campaign) -> SendRequest:
+    """Every field of the endpoint, explicit; text and contacts are each batch's own."""
+    model = campaign.model
+    return SendRequest(
+        text="",
+        contacts=b"",
+        type=model.type,
+        purpose=model.purpose,
+        sender=campaign.sender,
+        send_at=None if campaign.send_at is None else campaign.send_at.isoformat(timespec="seconds"),
+        with_replies=model.with_replies,
+        auto_optimize_text=model.auto_optimize_text,
+        auto_remove_blacklisted_numbers=model.auto_remove_blacklisted_numbers,
+    )
+
+
+def _audience_spec(setting: Setting, campaign: Campaign, variables: tuple[str, ...]) -> AudienceSpec:
+    recipients = campaign.model.recipients
+    suppressions = tuple(
+        SuppressionSpec(each.path, each.file, each.phone, each.region or campaign.region, each.place)
+        for each in setting.project.suppression
+    )
+    return AudienceSpec(
+        contacts=campaign.contacts,
+        shown_path=recipients.path,
+        phone=recipients.phone,
+        region=campaign.region,
+        columns=recipients.columns,
+        variables=variables,
+        where=recipients.where,
+        key=recipients.key,
+        delimiter=recipients.delimiter,
+        encoding=recipients.encoding,
+        suppressions=suppressions,
+        allow_numbers=setting.settings.allow_numbers,
+        places=lambda path: campaign.place(*path.split(".")),
+    )

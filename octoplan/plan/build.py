@@ -1,0 +1,408 @@
+"""
+From a resolved campaign and what was sent to an action: what apply would do, and why.
+
+An action is decided in this order: a sent campaign that was edited is a conflict; a batch nobody knows the outcome of
+must be settled; what remains is checked against times and limits; then it is sent, or there is nothing to do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from decimal import Decimal
+from typing import Literal
+
+import pyarrow as pa
+
+from octoplan.audience.resolve import Audience
+from octoplan.campaign.check import check_times
+from octoplan.campaign.model import Limits
+from octoplan.campaign.resolve import Campaign
+from octoplan.diagnostics import ExitCode
+from octoplan.digests import DigestKey, canonical_json, content_digest
+from octoplan.gateway.port import Prices, RefusalClass, SendRequest
+from octoplan.messages.batches import Stratum
+from octoplan.messages.compose import ComposedMessage
+from octoplan.plan.model import (
+    Action,
+    ActionKind,
+    AudienceSummary,
+    Cost,
+    ExclusionLine,
+    MessageSummary,
+    PlannedBatch,
+    Reason,
+    UnitPrice,
+)
+from octoplan.plan.outgoing import Dispatch, Outgoing, fresh_batches, reopened_batches
+from octoplan.plan.price import Priced, Sample, batch_cost, price_strata
+from octoplan.plan.window import in_window
+from octoplan.state.home import StateReader
+from octoplan.state.journal import CampaignState, Phase
+
+_TEXTS_KEPT_MAX = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A campaign whose audience and texts are resolved: all that a plan needs of it, and apply again."""
+
+    campaign: Campaign
+    audience: Audience
+    dispatch: Dispatch
+    content: Mapping[str, str]
+    limits: Limits
+    on_unknown: Literal["repeat", "stop"]
+
+
+@dataclass(slots=True)
+class _Draft:
+    """The batches still to be sent, before their price is known."""
+
+    reopened: list[Outgoing] = field(default_factory=list)
+    fresh: list[Outgoing] = field(default_factory=list)
+    samples: dict[Stratum, Sample] = field(default_factory=dict)
+    lost: int = 0
+    """Unknown batches that can no longer be made as they were."""
+
+    @property
+    def batches(self) -> list[Outgoing]:
+        return [*self.reopened, *self.fresh]
+
+    @property
+    def recipients(self) -> int:
+        return sum(batch.recipients for batch in self.batches)
+
+
+def describe_content(
+    campaign: Campaign, audience: Audience, request: SendRequest, account: str | None, key: DigestKey
+) -> dict[str, str]:
+    """
+    What a campaign is, field by field, as the journal and the lock file remember it.
+
+    Texts and lists are keyed digests; a later edit of any field of a campaign that was sent is a conflict.
+    """
+    model = campaign.model
+    message = [model.message.template, dict(model.message.vars), dict(model.recipients.columns)]
+    fields = {
+        "account": account,
+        "audience": audience.set_digest(key),
+        "auto_optimize_text": _flag(request.auto_optimize_text),
+        "auto_remove_blacklisted_numbers": _flag(request.auto_remove_blacklisted_numbers),
+        "message": content_digest(key, "t1", "octoplan/message/v1", canonical_json(message)),
+        "purpose": request.purpose,
+        "send_at": request.send_at or "now",
+        "sender": request.sender,
+        "type": request.type,
+        "with_replies": _flag(request.with_replies),
+    }
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+def _flag(value: bool) -> str:
+    return "true" if value else "false"
+
+
+def build_action(
+    prepared: Prepared, state: CampaignState | None, reader: StateReader, prices: Prices | None, now: datetime
+) -> Action:
+    """
+    Decide what apply would do with one campaign; `prices` is `None` offline.
+
+    :raises AuthenticationFailed, OctoplanError: if prices cannot be asked.
+    """
+    conflicts = list(_conflicts(prepared.content, state))
+    if conflicts:
+        return _action(prepared, state, ActionKind.CONFLICT, conflicts)
+    draft = _draft(prepared, state, reader)
+    priced = price_strata(draft.samples, prices)
+    batches = [_planned(batch, priced) for batch in draft.batches]
+    cost = _cost(draft, batches, priced)
+    kind, reasons = _decide(prepared, state, draft, cost, priced, now)
+    return _action(prepared, state, kind, reasons, batches, cost)
+
+
+# --- what is still to be sent -----------------------------------------------------------------------------------------
+
+
+def _draft(prepared: Prepared, state: CampaignState | None, reader: StateReader) -> _Draft:
+    draft = _Draft()
+    if state is not None:
+        draft.reopened = [_light(batch) for batch in reopened_batches(prepared.dispatch, state, reader)]
+        draft.lost = len(state.in_phase(Phase.OPEN)) - len(draft.reopened)
+    watch = _Sampler(prepared.dispatch, draft.samples)
+    draft.fresh = [_light(batch) for batch in fresh_batches(prepared.dispatch, state, reader, watch=watch)]
+    return draft
+
+
+def _light(batch: Outgoing) -> Outgoing:
+    """Without its contacts: a plan of ten thousand batches keeps what identifies them only."""
+    return replace(batch, request=replace(batch.request, contacts=b""), phones=batch.phones.slice(0, 0))
+
+
+class _Sampler:
+    """Watches rows go by and keeps one recipient of each stratum, to ask the price with."""
+
+    def __init__(self, dispatch: Dispatch, samples: dict[Stratum, Sample]) -> None:
+        self._dispatch = dispatch
+        self._samples = samples
+
+    def __call__(self, rows: pa.RecordBatch) -> None:
+        columns = [rows.column(name) for name in ("country", "segments", "text", "contact")]
+        table = pa.table(columns, names=["country", "segments", "text", "contact"])
+        firsts = table.group_by(["country", "segments"], use_threads=False).aggregate(
+            [("text", "first"), ("contact", "first")]
+        )
+        for row in firsts.to_pylist():
+            stratum = (row["country"], row["segments"])
+            if stratum not in self._samples:
+                text = self._dispatch.message.texts[row["text_first"]]
+                contacts = row["contact_first"].encode()
+                self._samples[stratum] = Sample(stratum, replace(self._dispatch.request, text=text, contacts=contacts))
+
+
+def _planned(batch: Outgoing, priced: Priced) -> PlannedBatch:
+    fee = batch.request.auto_remove_blacklisted_numbers
+    return PlannedBatch(
+        digest=batch.digest,
+        request_id=batch.request_id,
+        attempt=batch.attempt,
+        recipients=batch.recipients,
+        segments=batch.segments,
+        cost=batch.cost if batch.opened_at is not None else batch_cost(batch.strata, priced, fee=fee),
+        repeat=batch.opened_at is not None,
+    )
+
+
+def _cost(draft: _Draft, batches: Sequence[PlannedBatch], priced: Priced) -> Cost:
+    known = [batch.cost for batch in batches if batch.cost is not None]
+    total = sum(known, Decimal(0)) if len(known) == len(batches) else None
+    counts: dict[Stratum, int] = {}
+    for batch in draft.fresh:
+        for stratum, number in batch.strata.items():
+            counts[stratum] = counts.get(stratum, 0) + number
+    units = tuple(
+        UnitPrice(country, segments, counts[country, segments], priced.prices.get((country, segments)))
+        for country, segments in sorted(counts)
+    )
+    return Cost(total, priced.source, units)
+
+
+# --- what to do about it ----------------------------------------------------------------------------------------------
+
+
+def _conflicts(content: Mapping[str, str], state: CampaignState | None) -> Iterator[Reason]:
+    """Every field in which the campaign differs from what it was when its first batch went out."""
+    if (
+        state is None
+        or state.content is None
+        or not any(batch.phase is not Phase.FREE for batch in state.batches.values())
+    ):
+        return
+    before = state.content
+    hint = "take the edit back, or give the new version an id of its own (everybody on its list then gets it)"
+    for name in sorted({*before, *content}):
+        if before.get(name) == content.get(name):
+            continue
+        if name == "audience":
+            detail = "the list of numbers is not the one it was sent to"
+        elif name in ("message", "account"):
+            detail = f"the {name} is not the one it was sent with"
+        else:
+            detail = f"`{name}` was {before.get(name, 'not set')} and is now {content.get(name, 'not set')}"
+        yield Reason(f"changed-{name.replace('_', '-')}", f"sent already, and {detail}", hint, ExitCode.BLOCKED)
+
+
+def _decide(
+    prepared: Prepared, state: CampaignState | None, draft: _Draft, cost: Cost, priced: Priced, now: datetime
+) -> tuple[ActionKind, list[Reason]]:
+    unknown = list(_unknown(prepared, state, draft, now))
+    if unknown:
+        return ActionKind.UNKNOWN, unknown
+    if not draft.batches:
+        return _nothing_left(state, now)
+    blocked = [*_check_times(prepared, now), *_check_limits(prepared, state, draft, cost), *_check_api(priced)]
+    if blocked:
+        return ActionKind.BLOCKED, blocked
+    if state is None or (not state.in_phase(Phase.SENT) and not draft.reopened):
+        return ActionKind.SEND, []
+    detail = f"{state.sent_recipients:,} recipients have it already"
+    if draft.reopened:
+        detail += f"; {len(draft.reopened)} request(s) without a known outcome are repeated with the same request id"
+    return ActionKind.RESUME, [Reason("part-sent", detail)]
+
+
+def _unknown(prepared: Prepared, state: CampaignState | None, draft: _Draft, now: datetime) -> Iterator[Reason]:
+    if state is None:
+        return
+    hint = "look at it with `octoplan recover` and decide"
+    unknown = state.in_phase(Phase.OPEN)
+    expired = [batch for batch in unknown if not in_window(batch.opened_at, now)]
+    if unknown and prepared.on_unknown == "stop":
+        detail = f"{len(unknown)} request(s) may or may not have been accepted, and `on_unknown` is `stop`"
+        yield Reason("outcome-unknown", detail, hint, ExitCode.UNKNOWN)
+    elif expired:
+        detail = f"{len(expired)} request(s) may have been accepted, too long ago to be repeated safely"
+        yield Reason("outcome-unknown", detail, hint, ExitCode.UNKNOWN)
+    elif draft.lost:
+        detail = f"{draft.lost} request(s) may have been accepted, and their recipients' rows have changed since"
+        yield Reason("outcome-unknown", detail, hint, ExitCode.UNKNOWN)
+
+
+def _nothing_left(state: CampaignState | None, now: datetime) -> tuple[ActionKind, list[Reason]]:
+    if state is None:
+        return ActionKind.SENT, [Reason("no-recipients", "nobody is left to write to")]
+    sent = state.in_phase(Phase.SENT)
+    ahead = [batch.send_at for batch in sent if batch.send_at and datetime.fromisoformat(batch.send_at) > now]
+    if ahead:
+        return ActionKind.SCHEDULED, [Reason("handed-over", f"handed over to the API for {min(ahead)}")]
+    return ActionKind.SENT, []
+
+
+def _check_times(prepared: Prepared, now: datetime) -> Iterator[Reason]:
+    for finding in check_times(prepared.campaign, now):
+        yield Reason(finding.code, f"{finding.summary}. {finding.detail}", finding.hint, ExitCode.WINDOW)
+
+
+def _check_limits(prepared: Prepared, state: CampaignState | None, draft: _Draft, cost: Cost) -> Iterator[Reason]:
+    """Limits hold for the whole campaign: what was sent before counts too."""
+    limits = prepared.limits
+    sent_recipients = state.sent_recipients if state else 0
+    sent_cost = _sent_cost(state) or Decimal(0)
+    recipients = sent_recipients + draft.recipients
+    if limits.max_recipients is not None and recipients > limits.max_recipients:
+        yield _over("max-recipients", f"{recipients:,} recipients, the limit is {limits.max_recipients:,}")
+    histogram = prepared.dispatch.message.statistics.segments
+    longest = max(histogram, default=0)
+    if limits.max_segments is not None and longest > limits.max_segments:
+        number = sum(count for size, count in histogram.items() if size > limits.max_segments)
+        yield _over("max-segments", f"{number:,} recipients get {longest} parts, the limit is {limits.max_segments}")
+    if limits.max_cost is not None:
+        if cost.total is None:
+            detail = f"the cost is unknown, so it cannot be shown to stay under {limits.max_cost}"
+            yield Reason("cost-unknown", detail, exit_code=ExitCode.BLOCKED)
+        elif sent_cost + cost.total > limits.max_cost:
+            yield _over("max-cost", f"it costs {sent_cost + cost.total}, the limit is {limits.max_cost}")
+    if limits.max_unit_price is not None:
+        yield from _check_unit_prices(cost.unit_prices, limits.max_unit_price)
+
+
+def _check_unit_prices(units: Iterable[UnitPrice], limit: Decimal) -> Iterator[Reason]:
+    for unit in units:
+        if unit.price is None or unit.price > limit:
+            price = "unknown" if unit.price is None else str(unit.price)
+            where = f"one message of {unit.segments} part(s) to {unit.country}"
+            yield _over("max-unit-price", f"{where} costs {price}, the limit is {limit}")
+
+
+def _over(name: str, detail: str) -> Reason:
+    hint = "make it smaller or cheaper, or have the limit raised where it is written"
+    return Reason(f"over-{name}", detail, hint, ExitCode.BLOCKED)
+
+
+def _check_api(priced: Priced) -> Iterator[Reason]:
+    """What the API refuses in simulation it would refuse for real."""
+    for refusal in priced.refusals:
+        code = ExitCode.BLOCKED if refusal.kind is RefusalClass.FUNDS else ExitCode.INVALID
+        detail = f"the API refuses it in simulation ({refusal.code}): {refusal.message}"
+        yield Reason(f"api-{refusal.code}", detail, refusal.hint, code)
+
+
+def check_balance(actions: Sequence[Action], balance: Decimal, minimum: Mapping[str, Decimal]) -> tuple[Action, ...]:
+    """
+    Block what the wallet does not pay for, in the order of the actions.
+
+    `minimum` is what must remain in the wallet after each campaign, by id.
+    """
+    checked = []
+    left = balance
+    for action in actions:
+        if action.kind.sends and action.cost.total is not None:
+            after = left - action.cost.total
+            keep = minimum.get(action.campaign, Decimal(0))
+            if after < keep:
+                detail = f"the wallet holds {left}, this costs {action.cost.total}, and {keep} must remain"
+                reason = Reason("balance-too-low", detail, "add credit, or send less", ExitCode.BLOCKED)
+                checked.append(replace(action, kind=ActionKind.BLOCKED, reasons=(*action.reasons, reason)))
+                continue
+            left = after
+        checked.append(action)
+    return tuple(checked)
+
+
+# --- the action as it is shown ----------------------------------------------------------------------------------------
+
+
+def _sent_cost(state: CampaignState | None) -> Decimal | None:
+    if state is None:
+        return None
+    costs = [batch.cost for batch in state.in_phase(Phase.SENT)]
+    known = [cost for cost in costs if cost is not None]
+    return sum(known, Decimal(0)) if known and len(known) == len(costs) else None
+
+
+def _action(
+    prepared: Prepared,
+    state: CampaignState | None,
+    kind: ActionKind,
+    reasons: Sequence[Reason],
+    batches: Sequence[PlannedBatch] = (),
+    cost: Cost | None = None,
+) -> Action:
+    campaign, request = prepared.campaign, prepared.dispatch.request
+    return Action(
+        campaign=campaign.id,
+        file=campaign.file,
+        description=campaign.model.description,
+        kind=kind,
+        reasons=tuple(reasons),
+        type=request.type,
+        purpose=request.purpose,
+        sender=request.sender,
+        content=prepared.content,
+        audience=_summarise_audience(prepared, batches),
+        message=_summarise_message(prepared.dispatch.message),
+        batches=tuple(batches),
+        cost=cost or Cost(None, "none"),
+        send_at=campaign.send_at,
+        send_at_local=_local(campaign),
+        not_after=campaign.not_after,
+        sent_recipients=state.sent_recipients if state else 0,
+        sent_cost=_sent_cost(state),
+    )
+
+
+def _local(campaign: Campaign) -> str | None:
+    """`2027-03-20 10:00 Europe/Paris`, with the offset where the campaign names no zone."""
+    if campaign.send_at is None:
+        return None
+    zone = str(campaign.timezone) if campaign.timezone else campaign.send_at.strftime("%z")
+    return f"{campaign.send_at:%a %Y-%m-%d %H:%M} {zone}"
+
+
+def _summarise_audience(prepared: Prepared, batches: Sequence[PlannedBatch]) -> AudienceSummary:
+    audience = prepared.audience
+    return AudienceSummary(
+        path=prepared.campaign.model.recipients.path,
+        rows=audience.rows,
+        recipients=audience.recipients,
+        already_written=audience.recipients - sum(batch.recipients for batch in batches),
+        exclusions=tuple(
+            ExclusionLine(each.reason, each.count, each.examples, each.explanation) for each in audience.exclusions
+        ),
+        countries=dict(audience.countries),
+    )
+
+
+def _summarise_message(message: ComposedMessage) -> MessageSummary:
+    return MessageSummary(
+        texts=tuple(message.texts[:_TEXTS_KEPT_MAX]),
+        texts_total=len(message.texts),
+        mode=message.mode,
+        mode_reason=message.reason,
+        fields={slot.name: slot.source for slot in message.slots},
+        histogram=dict(message.statistics.segments),
+        ucs2_recipients=message.statistics.encodings.get("UCS-2", 0),
+        guilty=dict(message.statistics.ucs2_characters),
+    )

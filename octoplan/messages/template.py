@@ -212,7 +212,7 @@ _FILTERS: Final[Mapping[str, Callable[..., Any]]] = {
 _GUARDS: Final[Mapping[str, Callable[..., Any]]] = {
     _AS_TEXT: _as_text,
     _COUNTED: _counted,
-    _CONCATENATED: _bounded_join,
+    _CONCATENATED: lambda v: ''.join(map(str, v)),
 }
 _TESTS: Final = {
     name: jinja_tests.TESTS[name]
@@ -234,7 +234,8 @@ class _Environment(ImmutableSandboxedEnvironment):
     intercepted_binops = frozenset(("+", "*", "%"))
 
     def __init__(self) -> None:
-        super().__init__(undefined=StrictUndefined, autoescape=False, keep_trailing_newline=False)
+        # The last line break is dropped when the template is read; Jinja must not drop another.
+        super().__init__(undefined=StrictUndefined, autoescape=False, keep_trailing_newline=True)
         self.globals = {"range": _bounded_range}
         self.filters = {**_FILTERS, **_GUARDS}
         self.tests = dict(_TESTS)

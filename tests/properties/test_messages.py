@@ -1,0 +1,122 @@
+from __future__ import annotations
+
+import re
+import unicodedata
+
+import jinja2
+import orjson
+import pyarrow as pa
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from octoplan.limits import UCS2_UNITS_MAX
+from octoplan.messages.batches import bucket_bits, pack_batches
+from octoplan.messages.compose import MessageSource, compose_message, contact_column
+from octoplan.messages.rules import CONTROL
+from octoplan.messages.template import parse_template
+from octoplan.values.sms_size import measure
+from tests.unit.messages.samples import batches_of, phone, recipients
+
+COLUMNS = ("first_name", "last_name", "city", "code")
+VARIABLES = {"shop": "l'été", "rate": "20"}
+WORDS = st.text("aeéïßŉİ€']\"\\- 中\U0001f600\u0301b5\u007e", min_size=1, max_size=8).filter(str.strip).map(str.strip)
+VALUES = st.one_of(WORDS, WORDS, WORDS, st.integers(20, 70).map(lambda length: "e" * length))
+FILTERS = ("", "|title", "|upper", "|lower", "|capitalize", "|trim", "|truncate(3, true, '', 0)", "|replace('a', 'bb')")
+EXPRESSIONS = st.one_of(
+    st.builds("{}{}".format, st.sampled_from((*COLUMNS, *VARIABLES)), st.sampled_from(FILTERS)),
+    st.builds("{} ~ '-' ~ {}".format, st.sampled_from(COLUMNS), st.sampled_from((*COLUMNS, *VARIABLES))),
+    st.builds("{0} if {0} > {1} else {1}".format, st.sampled_from(COLUMNS), st.sampled_from(COLUMNS)),
+    st.sampled_from(("city[0] + code", "city.split(' ')[0]", "city|length + 1", "'%s/%s'|format(city, code)")),
+)
+FIELDS = EXPRESSIONS.map("{{{{ {} }}}}".format)
+STATIC = st.text("ab é€.\n", max_size=6)
+LOGIC = st.one_of(
+    st.builds("{{% if city > 'b' %}}{}{{% else %}}{}{{% endif %}}".format, FIELDS, STATIC),
+    st.builds("{{% set x = city %}}{{{{ x }}}}{}".format, STATIC),
+    st.just("{% for i in range(3) %}{{ i }}{{ city }}{% endfor %}"),
+    st.just("{% raw %}{{% endraw %}"),
+)
+TEMPLATES = st.lists(st.one_of(STATIC, FIELDS, FIELDS, FIELDS, LOGIC), min_size=1, max_size=7).map("".join)
+FLAT = st.lists(st.one_of(STATIC, FIELDS), min_size=1, max_size=7).map("".join)
+FEW = settings(max_examples=70, deadline=None)  # each compiles a template, which takes milliseconds
+AUDIENCES = st.lists(st.tuples(*(VALUES for _ in COLUMNS)), min_size=1, max_size=7)
+
+
+def as_jinja(source: str, row: tuple[str, ...]) -> str:
+    """What plain Jinja renders for one recipient."""
+    plain = jinja2.Environment(undefined=jinja2.StrictUndefined, autoescape=False)
+    values = {name: unicodedata.normalize("NFC", value) for name, value in zip(COLUMNS, row, strict=True)}
+    return plain.from_string(source).render(**values, **VARIABLES)
+
+
+def fits(text: str) -> bool:
+    """Whether the API takes the text."""
+    return measure(text).units <= UCS2_UNITS_MAX
+
+
+def as_the_api(text: str, contact: dict[str, str]) -> str:
+    """What the API makes of a text and a contact: each placeholder replaced once."""
+    return re.sub(r"\{(first_name|last_name|param[1-5])\}", lambda match: contact[match[1]], text)
+
+
+@FEW
+@given(source=st.one_of(FLAT, TEMPLATES), rows=AUDIENCES, cuts=st.lists(st.integers(1, 6), max_size=2))
+def test_what_is_sent_is_what_jinja_renders(source: str, rows: list[tuple[str, ...]], cuts: list[int]) -> None:
+    """For every recipient the compiled text with its fields filled in equals Jinja's rendering of the template."""
+    source = unicodedata.normalize("NFC", "«" + source)
+    table = recipients(dict(zip(COLUMNS, zip(*rows, strict=True), strict=True)))
+    expected = {phone(number): as_jinja(source, row) for number, row in enumerate(rows)}
+    assume(all(fits(text) for text in expected.values()))
+    message = compose_message(MessageSource(parse_template(source), VARIABLES), batches_of(table, cuts))
+    sent, sizes = {}, {}
+    for row in (row for batch in message.batches() for row in batch.to_pylist()):
+        contact = orjson.loads(row["contact"])
+        text = message.texts[row["text"]]
+        sent[row["phone"]] = text if message.mode == "grouped" else as_the_api(text, contact)
+        sizes[row["phone"]] = (row["units"], row["segments"], row["ucs2"])
+        assert all(0 < len(value) <= 50 for value in contact.values())
+    assert sent == expected
+    assert sizes == {
+        number: (size.units, size.segments, size.encoding == "UCS-2")
+        for number, size in ((number, measure(text)) for number, text in expected.items())
+    }
+    assert {row["phone"]: row["filled"] for batch in message.filled_texts() for row in batch.to_pylist()} == expected
+
+
+@FEW
+@given(rows=AUDIENCES, source=TEMPLATES, size=st.integers(1, 4))
+def test_everybody_is_in_exactly_one_batch(rows: list[tuple[str, ...]], source: str, size: int) -> None:
+    """From composed message to batches nobody is lost, doubled or sent a text that is another's."""
+    table = recipients(dict(zip(COLUMNS, zip(*rows, strict=True), strict=True)))
+    assume(all(fits(as_jinja("a" + source, row)) for row in rows))
+    message = compose_message(MessageSource(parse_template("a" + source), VARIABLES), batches_of(table))
+    bits = [bucket_bits(count) for count in message.recipients_per_text]
+    batches = list(pack_batches(message.batches(), texts=message.texts, bucket_bits=bits, batch_size=size))
+    reached = [(number, batch.text) for batch in batches for number in batch.phones.to_pylist()]
+    told = [(row["phone"], message.texts[row["text"]]) for batch in message.batches() for row in batch.to_pylist()]
+    assert sorted(reached) == sorted(told)
+    assert len(reached) == len(rows)
+    assert sum(batch.segments for batch in batches) == sum(
+        segments * count for segments, count in message.statistics.segments.items()
+    )
+
+
+SENDABLE = st.characters(exclude_categories=["Cs", "Cc"]) | st.sampled_from("\"\\/\u007f€\U0001f600<&'")
+THREE = st.lists(st.text(SENDABLE), min_size=3, max_size=3)
+
+
+@given(THREE, THREE)
+def test_contacts_are_canonical_json(first: list[str], second: list[str]) -> None:
+    """A contact object has the bytes that orjson writes with sorted keys, whatever its values hold."""
+    phones = pa.array([phone(number) for number in range(3)])
+    column = contact_column([("first_name", pa.array(first)), ("param1", pa.array(second))], phones)
+    for number, contact in enumerate(column.to_pylist()):
+        expected = {"phone_number": phone(number), "param1": second[number], "first_name": first[number]}
+        assert contact.encode() == orjson.dumps(expected, option=orjson.OPT_SORT_KEYS)
+
+
+@given(st.text(max_size=5))
+def test_control_characters_are_what_json_would_escape(text: str) -> None:
+    """Every character that JSON must escape by a number is a control character, so no value can hold it."""
+    if not CONTROL.search(text):
+        assert "\\u" not in orjson.dumps(text.replace("\\", "")).decode()

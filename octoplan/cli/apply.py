@@ -79,6 +79,8 @@ def command(
             require_approved(saved, planned.plan, session.campaigns())
         _require_clear(planned.plan)
         if not planned.plan.sending:
+            if saved is not None:
+                click.echo(f"{plan_file} was applied already; nothing is left of it to send.", err=True)
             click.echo(render_plan(planned.plan, width=width(), colour=colour_on(sys.stdout)), nl=False)
             _write_lock(workspace, session, sent=False)
             return ExitCode.DONE

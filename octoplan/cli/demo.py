@@ -82,17 +82,12 @@ def _run(root: Path, step: Step, number: int, total: int) -> None:
     click.echo(paint(f"━━ {number} of {total} ", "strong", colour=colour) + "━" * max(0, width() - 12))
     for line in labelled("", step.why, width=width(), colour=colour, indent=0, label_width=0):
         click.echo(line)
-    click.echo(
-        paint(
-            f"$ octoplan {' '.join(step.arguments)} --env {SANDBOX}".replace("validate --env sandbox", "validate"),
-            "strong",
-            colour=colour,
-        )
-    )
-    click.echo()
     environment = () if step.arguments[0] == "validate" else ("--env", SANDBOX)
+    arguments = (*step.arguments, *environment)
+    click.echo(paint(f"$ octoplan {' '.join(arguments)}", "strong", colour=colour))
+    click.echo()
     sys.stdout.flush()
-    command = [sys.executable, "-m", "octoplan", "-C", str(root), *step.arguments, *environment]
+    command = [sys.executable, "-m", "octoplan", "-C", str(root), *arguments]
     ended = subprocess.run(command, cwd=root, check=False)  # noqa: S603 - our own interpreter and module
     if ended.returncode != step.exit_code:
         raise OctoplanError(
@@ -135,7 +130,7 @@ def _conclude(root: Path, before: dict[str, Any], after: dict[str, Any]) -> None
         ("look at", f"{lock_path(root, SANDBOX).name}  what was sent, one line a request: in real life you commit it"),
         (
             "",
-            "campaigns/  the files that were planned; edit a text and run `octoplan plan`: a sent campaign is a conflict",
+            "campaigns/  the files that were planned; edit one and plan again: a sent campaign that changes is a conflict",
         ),
         ("", "octoplan preview spring-sale-2027  the messages as a phone shows them"),
         ("", "octoplan status, octoplan show ID  what is known of a campaign"),

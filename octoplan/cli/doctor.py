@@ -19,14 +19,15 @@ from octoplan.cli.wiring import (
 )
 from octoplan.diagnostics import ExitCode, OctoplanError
 from octoplan.gateway.octopush import PriceGateway
-from octoplan.views.text import amount, paint
+from octoplan.values.amount import render_amount
+from octoplan.views.text import paint
 
 
 @click.command(short_help="Check that apply could work.")
 @environment_option
 @click.pass_context
 def command(context: click.Context, environment: str | None) -> int:
-    """Check project, credentials, account, state home and lock file, and say how to mend what is wrong. Sends nothing."""
+    """Check project, account, API, state home and lock file, and say how to mend what is wrong. Sends nothing."""
     worst = ExitCode.DONE
     with open_workspace(context, environment) as workspace:
         for name, check in _checks(workspace):
@@ -62,7 +63,7 @@ def _run(name: str, check: Callable[[], str]) -> ExitCode:
 def _ask_balance(workspace: Workspace) -> str:
     with open_gateway(workspace, PriceGateway) as gateway:
         balance = gateway.balance()
-    return f"answers; the wallet holds {amount(balance.amount)} {balance.unit}"
+    return f"answers; the wallet holds {render_amount(balance.amount)} {balance.unit}"
 
 
 def _look_at_home(workspace: Workspace) -> str:

@@ -19,7 +19,7 @@ from octoplan.views.preview import PhoneMessage, render_phone
 @click.argument("campaign")
 @environment_option
 @click.option(
-    "--row", "rows", multiple=True, type=click.IntRange(1), help="This row of the contacts file, header not counted."
+    "--line", "lines", multiple=True, type=click.IntRange(1), help="The recipient on this line of the contacts file."
 )
 @click.option(
     "--count", default=2, show_default=True, type=click.IntRange(1, 50), help="How many of the first recipients."
@@ -27,7 +27,7 @@ from octoplan.views.preview import PhoneMessage, render_phone
 @click.option("--reveal", is_flag=True, help="Show phone numbers in full.")
 @click.pass_context
 def command(
-    context: click.Context, campaign: str, environment: str | None, rows: tuple[int, ...], count: int, reveal: bool
+    context: click.Context, campaign: str, environment: str | None, lines: tuple[int, ...], count: int, reveal: bool
 ) -> None:
     """
     Draw the messages of CAMPAIGN: sender, parts and encoding; the longest and the shortest, then a few others.
@@ -40,32 +40,32 @@ def command(
         setting = Setting(workspace.project, workspace.name, workspace.settings, account, workspace.home.key)
         prepared = prepare_campaign(setting, chosen[0])
         with prepared.audience:
-            messages = choose_messages(prepared, rows, count)
-        missing = set(rows) - {message.row for message in messages}
+            messages = choose_messages(prepared, lines, count)
+        missing = set(lines) - {message.line for message in messages}
         if missing:
-            listed = ", ".join(str(row) for row in sorted(missing))
+            listed = ", ".join(str(line) for line in sorted(missing))
             raise InvalidInput(
-                f"no recipient comes from row {listed}", hint="`octoplan plan` says which rows are left out, and why"
+                f"no recipient comes from line {listed}", hint="`octoplan plan` says which lines are left out, and why"
             )
         for message in messages:
             click.echo(render_phone(message, width=width(), colour=colour_on(sys.stdout), reveal=reveal))
 
 
-def choose_messages(prepared: Prepared, rows: tuple[int, ...], count: int) -> list[PhoneMessage]:
-    """The messages of `rows`; without any, the longest, the shortest and the first few of the audience's order."""
+def choose_messages(prepared: Prepared, lines: tuple[int, ...], count: int) -> list[PhoneMessage]:
+    """The messages of `lines`; without any, the longest, the shortest and the first few of the audience's order."""
     statistics = prepared.dispatch.message.statistics
-    labels = dict.fromkeys(rows, "chosen")
-    if not rows:
+    labels = dict.fromkeys(lines, "chosen")
+    if not lines:
         extremes = [("shortest", statistics.shortest), ("longest", statistics.longest)]
         labels = {extreme.row: label for label, extreme in extremes if extreme is not None}
     found: list[PhoneMessage] = []
     others = 0
     for batch in prepared.dispatch.message.filled_texts():
-        for index, row in enumerate(batch.column("row").to_pylist()):
-            if row in labels or (not rows and others < count):
-                others += row not in labels
+        for index, line in enumerate(batch.column("row").to_pylist()):
+            if line in labels or (not lines and others < count):
+                others += line not in labels
                 record = batch.slice(index, 1).to_pylist()[0]
                 sender = prepared.dispatch.request.sender
-                found.append(PhoneMessage(labels.get(row, "example"), row, sender, record["phone"], record["filled"]))
+                found.append(PhoneMessage(labels.get(line, "example"), line, sender, record["phone"], record["filled"]))
     order = ["chosen", "longest", "shortest", "example"]
-    return sorted(found, key=lambda message: (order.index(message.label), message.row))
+    return sorted(found, key=lambda message: (order.index(message.label), message.line))

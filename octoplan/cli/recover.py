@@ -13,7 +13,8 @@ from octoplan.plan.window import in_window
 from octoplan.state.home import StateReader
 from octoplan.state.journal import BatchState, Kind, Phase
 from octoplan.state.lock import lock_of, write_lock
-from octoplan.views.text import amount, count, instant
+from octoplan.values.amount import render_amount
+from octoplan.views.text import count, instant
 
 
 @click.command(short_help="Settle unknown outcomes.")
@@ -117,7 +118,7 @@ def _describe(campaign: str, batch: BatchState, now: datetime) -> str:
     return (
         f"  {campaign}  {batch.digest}\n"
         f"    {count(batch.recipients, 'recipient')}, {count(batch.segments, 'segment')}, "
-        f"cost {amount(batch.planned_cost)}\n"
+        f"cost {render_amount(batch.planned_cost)}\n"
         f"    first sent {instant(batch.opened_at)} ({hours:.1f} h ago; {repeat}), request id {batch.request_id}\n"
         f"    last word: {batch.note or 'none: the run ended before an answer came'}\n"
     )

@@ -8,7 +8,7 @@ from octoplan.cli.wiring import environment_option, open_workspace
 from octoplan.clock import to_text
 from octoplan.diagnostics import InvalidInput
 from octoplan.state.journal import BatchState, CampaignState, Entry
-from octoplan.views.text import amount
+from octoplan.values.amount import render_amount
 
 _DATA_SHOWN = ("request_id", "attempt", "recipients", "ticket", "cost", "code", "note", "anomaly", "reason")
 
@@ -41,7 +41,7 @@ def _batches(state: CampaignState) -> list[str]:
 
 
 def _batch(batch: BatchState) -> str:
-    cost = "" if batch.cost is None else f", billed {amount(batch.cost)}"
+    cost = "" if batch.cost is None else f", billed {render_amount(batch.cost)}"
     ticket = f", ticket {batch.ticket}" if batch.ticket else ""
     note = f" ({batch.note})" if batch.note else ""
     return f"{batch.digest}  {batch.phase:<5} {batch.recipients:,} recipients{cost}{ticket}{note}"

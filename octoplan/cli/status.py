@@ -11,7 +11,8 @@ from octoplan.cli.wiring import Workspace, environment_option, open_workspace
 from octoplan.diagnostics import ExitCode
 from octoplan.state.journal import CampaignState, Phase
 from octoplan.state.lock import lock_of
-from octoplan.views.text import amount, count, instant
+from octoplan.values.amount import render_amount
+from octoplan.views.text import count, instant
 
 
 @click.command(short_help="What was sent and what is open.")
@@ -47,7 +48,7 @@ def _line(state: CampaignState) -> str:
     sent, unknown = state.in_phase(Phase.SENT), state.in_phase(Phase.OPEN)
     costs = [batch.cost for batch in sent]
     known = [cost for cost in costs if cost is not None]
-    billed = amount(sum(known)) if known and len(known) == len(costs) else "unknown"  # type: ignore[arg-type]
+    billed = render_amount(sum(known)) if known and len(known) == len(costs) else "unknown"  # type: ignore[arg-type]
     parts = [f"{count(state.sent_recipients, 'message')} sent in {count(len(sent), 'request')}, billed {billed}"]
     if unknown:
         people = sum(batch.recipients for batch in unknown)

@@ -212,7 +212,7 @@ _FILTERS: Final[Mapping[str, Callable[..., Any]]] = {
 _GUARDS: Final[Mapping[str, Callable[..., Any]]] = {
     _AS_TEXT: _as_text,
     _COUNTED: _counted,
-    _CONCATENATED: lambda v: ''.join(map(str, v)),
+    _CONCATENATED: lambda v: "".join(map(str, v)),
 }
 _TESTS: Final = {
     name: jinja_tests.TESTS[name]

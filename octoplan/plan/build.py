@@ -40,6 +40,7 @@ from octoplan.plan.price import Priced, Sample, batch_cost, price_strata
 from octoplan.plan.window import in_window
 from octoplan.state.home import StateReader
 from octoplan.state.journal import CampaignState, Phase
+from octoplan.values.amount import render_amount
 
 _TEXTS_KEPT_MAX = 3
 
@@ -252,7 +253,7 @@ def _unknown(prepared: Prepared, state: CampaignState | None, draft: _Draft, now
 
 def _nothing_left(state: CampaignState | None, now: datetime) -> tuple[ActionKind, list[Reason]]:
     if state is None:
-        return ActionKind.SENT, [Reason("no-recipients", "nobody is left to write to")]
+        return ActionKind.BLOCKED, [Reason("no-recipients", "nobody is left to write to")]
     sent = state.in_phase(Phase.SENT)
     ahead = [batch.send_at for batch in sent if batch.send_at and datetime.fromisoformat(batch.send_at) > now]
     if ahead:
@@ -280,10 +281,11 @@ def _check_limits(prepared: Prepared, state: CampaignState | None, draft: _Draft
         yield _over("max-segments", f"{number:,} recipients get {longest} parts, the limit is {limits.max_segments}")
     if limits.max_cost is not None:
         if cost.total is None:
-            detail = f"the cost is unknown, so it cannot be shown to stay under {limits.max_cost}"
+            detail = f"the cost is unknown, so it cannot be shown to stay under {render_amount(limits.max_cost)}"
             yield Reason("cost-unknown", detail, exit_code=ExitCode.BLOCKED)
         elif sent_cost + cost.total > limits.max_cost:
-            yield _over("max-cost", f"it costs {sent_cost + cost.total}, the limit is {limits.max_cost}")
+            total, limit = render_amount(sent_cost + cost.total), render_amount(limits.max_cost)
+            yield _over("max-cost", f"it costs {total}, the limit is {limit}")
     if limits.max_unit_price is not None:
         yield from _check_unit_prices(cost.unit_prices, limits.max_unit_price)
 
@@ -291,9 +293,10 @@ def _check_limits(prepared: Prepared, state: CampaignState | None, draft: _Draft
 def _check_unit_prices(units: Iterable[UnitPrice], limit: Decimal) -> Iterator[Reason]:
     for unit in units:
         if unit.price is None or unit.price > limit:
-            price = "unknown" if unit.price is None else str(unit.price)
             where = f"one message of {unit.segments} part(s) to {unit.country}"
-            yield _over("max-unit-price", f"{where} costs {price}, the limit is {limit}")
+            yield _over(
+                "max-unit-price", f"{where} costs {render_amount(unit.price)}, the limit is {render_amount(limit)}"
+            )
 
 
 def _over(name: str, detail: str) -> Reason:
@@ -322,7 +325,8 @@ def check_balance(actions: Sequence[Action], balance: Decimal, minimum: Mapping[
             after = left - action.cost.total
             keep = minimum.get(action.campaign, Decimal(0))
             if after < keep:
-                detail = f"the wallet holds {left}, this costs {action.cost.total}, and {keep} must remain"
+                cost = render_amount(action.cost.total)
+                detail = f"the wallet holds {render_amount(left)}, this costs {cost}, {render_amount(keep)} must remain"
                 reason = Reason("balance-too-low", detail, "add credit, or send less", ExitCode.BLOCKED)
                 checked.append(replace(action, kind=ActionKind.BLOCKED, reasons=(*action.reasons, reason)))
                 continue

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from octoplan.plan.model import Action, ActionKind, Plan
-from octoplan.views.text import amount, count, instant, labelled, lines_of, paint
+from octoplan.values.amount import render_amount
+from octoplan.views.text import count, instant, labelled, lines_of, paint
 
 _ORDER = (
     ActionKind.UNKNOWN,
@@ -63,12 +64,13 @@ def _action(action: Action, *, width: int, colour: bool, texts: bool) -> Iterato
     if texts:
         yield from _message(action, width=width, colour=colour)
     yield from _price(action, width=width, colour=colour)
-    yield from labelled("sends", _when(action), width=width, colour=colour)
+    if action.batches:
+        yield from labelled("sends", _when(action), width=width, colour=colour)
 
 
 def _figures(action: Action) -> str:
     if action.kind in (ActionKind.SENT, ActionKind.SCHEDULED):
-        cost = "" if action.sent_cost is None else f", {amount(action.sent_cost)}"
+        cost = "" if action.sent_cost is None else f", {render_amount(action.sent_cost)}"
         return f"  {count(action.sent_recipients, 'recipient')}{cost}"
     if not action.batches:
         return ""
@@ -76,7 +78,7 @@ def _figures(action: Action) -> str:
         count(action.recipients, "recipient"),
         count(action.segments, "segment"),
         count(len(action.batches), "request"),
-        f"cost {amount(action.cost.total)}",
+        f"cost {render_amount(action.cost.total)}",
     ]
     return "  " + ", ".join(parts)
 
@@ -90,10 +92,11 @@ def _audience(action: Action, *, width: int, colour: bool) -> Iterator[str]:
         text += f", {audience.already_written:,} of them written to already"
     countries = ", ".join(f"{country} {number:,}" for country, number in sorted(audience.countries.items()))
     yield from labelled("audience", f"{text} ({countries})" if countries else text, width=width, colour=colour)
-    for line in audience.exclusions:
-        where = lines_of(line.lines, line.count)
-        detail = f"left out {line.count:,} {line.reason}: {line.explanation}"
-        yield from labelled("", f"{detail} ({where})" if where else detail, width=width, colour=colour)
+    digits = max((len(f"{line.count:,}") for line in audience.exclusions), default=0)
+    names = max((len(line.reason) for line in audience.exclusions), default=0)
+    for index, line in enumerate(audience.exclusions):
+        text = f"{line.count:>{digits},} {line.reason:<{names}}  {lines_of(line.lines, line.count)}"
+        yield from labelled("" if index else "left out", text, width=width, colour=colour)
 
 
 def _message(action: Action, *, width: int, colour: bool) -> Iterator[str]:
@@ -136,7 +139,9 @@ def _price(action: Action, *, width: int, colour: bool) -> Iterator[str]:
         for unit in action.cost.unit_prices
     )
     source = sources.get(action.cost.source, action.cost.source)
-    yield from labelled("cost", f"{amount(action.cost.total)} = {units}" if units else "", width=width, colour=colour)
+    yield from labelled(
+        "cost", f"{render_amount(action.cost.total)} = {units}" if units else "", width=width, colour=colour
+    )
     yield from labelled("", f"source: {source}", width=width, colour=colour)
 
 
@@ -160,15 +165,19 @@ def _cancellable(action: Action) -> str:
 
 
 def _total(plan: Plan, *, colour: bool) -> Iterator[str]:
+    stopped = [action.campaign for action in plan.actions if any(reason.exit_code for reason in action.reasons)]
+    if stopped:
+        names = ", ".join(stopped)
+        yield paint(f"Apply would refuse (exit code {plan.exit_code}): {names}", "bad", colour=colour)
     if not plan.sending:
         yield paint("Nothing to send.", "strong", colour=colour)
         return
     text = (
         f"Total: {count(plan.recipients, 'message')} to send, {count(plan.segments, 'segment')}, "
-        f"{count(plan.requests, 'request')}, cost {amount(plan.cost)}"
+        f"{count(plan.requests, 'request')}, cost {render_amount(plan.cost)}"
     )
     yield paint(text, "strong", colour=colour)
     if plan.balance is not None:
         unit = f" {plan.balance_unit}" if plan.balance_unit else ""
-        left = "" if plan.cost is None else f", {amount(plan.balance - plan.cost)} after it"
-        yield f"Balance: {amount(plan.balance)}{unit}{left}"
+        left = "" if plan.cost is None else f", {render_amount(plan.balance - plan.cost)} after it"
+        yield f"Balance: {render_amount(plan.balance)}{unit}{left}"

@@ -17,7 +17,7 @@ class PhoneMessage:
     """One recipient's message. `phone` is E.164; number and text are personal data."""
 
     label: str
-    row: int
+    line: int
     sender: str | None
     phone: str = field(repr=False)
     text: str = field(repr=False)
@@ -28,7 +28,7 @@ def render_phone(message: PhoneMessage, *, width: int, colour: bool, reveal: boo
     size = measure(message.text)
     room = min(_BUBBLE_WIDTH, width - 6)
     number = message.phone if reveal else mask(message.phone)
-    head = f"{message.label}, row {message.row}: {number} from {message.sender or 'the account’s own sender'}"
+    head = f"{message.label}, line {message.line}: {number} from {message.sender or 'the account’s own sender'}"
     parts = split_parts(message.text)
     lines = [paint(head, "strong", colour=colour), "  ╭" + "─" * (room + 2) + "╮"]
     for index, part in enumerate(parts):

@@ -9,7 +9,8 @@ from typing import Any
 
 from octoplan.apply.deliver import Status
 from octoplan.apply.execute import ApplyReport, CampaignReport
-from octoplan.views.text import amount, count, labelled, paint
+from octoplan.values.amount import render_amount
+from octoplan.views.text import count, labelled, paint
 
 _SIGNS = {Status.SENT: "=", Status.REFUSED: "!", Status.NOT_SENT: "~", Status.UNKNOWN: "?"}
 _WORDS = {
@@ -35,7 +36,7 @@ def _campaign(campaign: CampaignReport, *, width: int, colour: bool) -> Iterator
         found = campaign.of(status)
         if not found:
             continue
-        billed = f", billed {amount(campaign.billed)}" if status is Status.SENT else ""
+        billed = f", billed {render_amount(campaign.billed)}" if status is Status.SENT else ""
         text = f"{count(campaign.recipients(status), 'recipient')} in {count(len(found), 'request')}{billed}"
         yield f"  {paint(_SIGNS[status], _SIGNS[status], colour=colour)} {_WORDS[status]}: {text}"
         if status is Status.SENT:
@@ -58,7 +59,9 @@ def _summary(report: ApplyReport, *, width: int, colour: bool) -> Iterator[str]:
     known = [cost for cost in costs if cost is not None]
     billed = sum(known, Decimal(0)) if len(known) == len(costs) else None
     groups = f"{count(sent, 'message')} sent, {rest:,} certainly not sent, {unknown:,} unknown"
-    yield paint(f"Total: {groups}; billed {amount(billed)}", "good" if not report.exit_code else "bad", colour=colour)
+    yield paint(
+        f"Total: {groups}; billed {render_amount(billed)}", "good" if not report.exit_code else "bad", colour=colour
+    )
     if report.halt is not None:
         yield from labelled("stopped", report.halt.reason, width=width, colour=colour, indent=0)
         if report.halt.hint:

@@ -1,11 +1,10 @@
-"""Small helpers of the text views: numbers, amounts, times, colours, wrapping. Pure: text in, text out."""
+"""Small helpers of the text views: numbers, times, colours, wrapping. Pure: text in, text out."""
 
 from __future__ import annotations
 
 import textwrap
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from decimal import Decimal
 
 import click
 
@@ -34,15 +33,6 @@ def count(number: int, noun: str, plural: str | None = None) -> str:
     return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
 
 
-def amount(value: Decimal | None) -> str:
-    """Exact, with at least two decimals; an unknown amount is a word, never 0."""
-    if value is None:
-        return "unknown"
-    text = f"{value:,f}"
-    whole, _, decimals = text.partition(".")
-    return f"{whole}.{decimals.rstrip('0').ljust(2, '0')}"
-
-
 def instant(at: datetime) -> str:
     """`2027-03-20 09:00 UTC`, seconds only where there are some."""
     at = at.astimezone(UTC)
@@ -50,10 +40,11 @@ def instant(at: datetime) -> str:
 
 
 def lines_of(numbers: Sequence[int], total: int) -> str:
-    """`lines 12, 40, 77 …`: examples of `total` rows."""
+    """`line 12`, `lines 12, 40, 77 …`: examples of `total` rows; nothing without examples."""
+    if not numbers:
+        return ""
     shown = ", ".join(str(number) for number in numbers)
-    more = " …" if total > len(numbers) else ""
-    return f"{'line' if total == 1 else 'lines'} {shown}{more}" if numbers else ""
+    return f"{'line' if total == 1 else 'lines'} {shown}" + (" …" if total > len(numbers) else "")
 
 
 def labelled(label: str, text: str, *, width: int, colour: bool, indent: int = 4, label_width: int = 10) -> list[str]:

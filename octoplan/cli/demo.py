@@ -130,7 +130,7 @@ def _conclude(root: Path, before: dict[str, Any], after: dict[str, Any]) -> None
         ("look at", f"{lock_path(root, SANDBOX).name}  what was sent, one line a request: in real life you commit it"),
         (
             "",
-            "campaigns/  the files that were planned; edit one and plan again: a sent campaign that changes is a conflict",
+            "campaigns/  the files that were planned; edit one and plan again: that is a conflict, it was sent",
         ),
         ("", "octoplan preview spring-sale-2027  the messages as a phone shows them"),
         ("", "octoplan status, octoplan show ID  what is known of a campaign"),

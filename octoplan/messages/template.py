@@ -119,7 +119,7 @@ def _require_length(length: int) -> None:
 
 def _bounded_replace(text: Any, old: Any, new: Any, count: int | None = None) -> str:
     text, old, new = str(text), str(old), str(new)
-    pass
+    _require_length(len(text) + text.count(old) * len(new))
     return str(text.replace(old, new, -1 if count is None else count))
 
 

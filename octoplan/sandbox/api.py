@@ -84,7 +84,7 @@ class Api:
         if fault.kind == "reset_before":
             return CutResponse()
         if fault.kind == "refuse":
-            return json_response(fault.status, {"code": fault.code, "message": fault.message})
+            return json_response(fault.status or 400, {"code": fault.code, "message": fault.message})
         if fault.kind == "status" and not fault.process:
             return _error_page(fault)
         answer = self._obey(body)
@@ -136,7 +136,7 @@ async def _read_json_body(request: Request) -> bytes:
 
 def _error_page(fault: Fault) -> Response:
     headers = {} if fault.retry_after is None else {"Retry-After": str(fault.retry_after)}
-    return Response(fault.body, fault.status, headers, media_type="text/html")
+    return Response(fault.body, fault.status or 503, headers, media_type="text/html")
 
 
 def _truncated(answer: Answer) -> Response:

@@ -53,14 +53,14 @@ class Fault:
     """
     One mishap. `on` says which requests it may meet: real ones, simulated ones, or any.
 
-    `process` is whether the request is obeyed before the `status` is answered; `delay_s` how long an obeyed request
-    waits for its answer.
+    `status` is the HTTP status: 503 for an error page and 400 for a refusal unless it says. `process` is whether the
+    request is obeyed before the error page is answered; `delay_s` how long an obeyed request waits for its answer.
     """
 
     kind: str
     on: Literal["real", "simulated", "any"] = "real"
     times: int = 1
-    status: int = 503
+    status: int | None = None
     retry_after: int | str | None = None
     body: str = "<html><body><h1>Service Unavailable</h1></body></html>"
     process: bool = False
@@ -87,7 +87,7 @@ def parse_fault(given: Any) -> Fault:
     fault = Fault(**given)
     if fault.on not in ("real", "simulated", "any"):
         raise ValueError("on is one of real, simulated, any")
-    if not (1 <= fault.times <= QUEUE_MAX and 200 <= fault.status <= 599 and 0 <= fault.delay_s <= 3600):
+    if not (1 <= fault.times <= QUEUE_MAX and 200 <= (fault.status or 200) <= 599 and 0 <= fault.delay_s <= 3600):
         raise ValueError("times, status or delay_s is out of its range")
     return fault
 

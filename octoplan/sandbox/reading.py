@@ -146,8 +146,7 @@ def _check_fields(given: dict[str, Any]) -> None:
     if unknown:
         raise PAYLOAD.refusal(f"{unknown} unknown field(s).")
     for name, value in given.items():
-        # `type() is`, since a Python bool is an int, and a subclass of nothing that JSON gives
-        if type(value) is not FIELDS[name] or (isinstance(value, str) and not _is_text(value)):
+        if not isinstance(value, FIELDS[name]) or (isinstance(value, str) and not _is_text(value)):
             raise PAYLOAD.refusal(f"{name} has the wrong type.")
 
 

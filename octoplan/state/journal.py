@@ -129,7 +129,7 @@ def replay(entries: Iterable[Entry]) -> dict[str, CampaignState]:
         elif entry.batch is None:
             raise BrokenJournal(f"entry `{entry.kind}` of campaign {entry.campaign} names no batch")
         else:
-            of_campaign[entry.batch] = _step(of_campaign.get(entry.batch), entry)
+            of_campaign[entry.batch] = step(of_campaign.get(entry.batch), entry)
     return {name: _state(name, contents.get(name), of_campaign) for name, of_campaign in batches.items()}
 
 
@@ -140,7 +140,12 @@ def _state(
     return CampaignState(name, content, opened_at, batches)
 
 
-def _step(before: BatchState | None, entry: Entry) -> BatchState:
+def step(before: BatchState | None, entry: Entry) -> BatchState:
+    """
+    One step of the machine; homes take it before they write an entry, so that no broken journal can come to be.
+
+    :raises BrokenJournal: if the entry is no step from `before`.
+    """
     if entry.kind is Kind.INTENDED:
         return _intended(before, entry)
     if before is None or before.phase is not Phase.OPEN:

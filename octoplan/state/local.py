@@ -33,17 +33,17 @@ from octoplan.clock import Clock, from_text, to_text
 from octoplan.diagnostics import StateUnavailable
 from octoplan.digests import DigestKey
 from octoplan.state.home import AlreadyWritten, Holder, Intent
-from octoplan.state.journal import CampaignState, Entry, Kind, replay
+from octoplan.state.journal import BatchState, CampaignState, Entry, Kind, replay, step
 
 FOLDER: Final = ".octoplan"
 KEY_FILE: Final = "digest.key"
 FORMAT: Final = 1
 
 _SCHEMA: Final = """
-CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
 CREATE TABLE journal (
   seq INTEGER PRIMARY KEY, at TEXT NOT NULL, run TEXT NOT NULL, kind TEXT NOT NULL,
   campaign TEXT NOT NULL, batch TEXT, data TEXT NOT NULL) STRICT;
+CREATE INDEX journal_batch ON journal (campaign, batch);
 CREATE TABLE campaigns (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, salt BLOB NOT NULL) STRICT;
 CREATE TABLE batches (
   id INTEGER PRIMARY KEY, campaign INTEGER NOT NULL REFERENCES campaigns, digest TEXT NOT NULL,
@@ -148,12 +148,9 @@ class LocalHome:
         connection = self._open()
         if connection is None:
             return
-        query = (
-            "SELECT kind, campaign, batch, at, run, data FROM journal WHERE ?1 IS NULL OR campaign = ?1 ORDER BY seq"
-        )
         with _as_unavailable(self._folder):
-            for kind, name, batch, at, run, data in connection.execute(query, (campaign,)):
-                yield Entry(Kind(kind), name, batch, from_text(at), run, json.loads(data))
+            where, values = ("WHERE campaign = ?", [campaign]) if campaign is not None else ("", [])
+            yield from _read_entries(connection, where, values)
 
     def written(self, campaign: str, phones: pa.StringArray) -> pa.StringArray:
         """For each number the digest of the batch that holds it, or null; see `StateReader.written`."""
@@ -321,10 +318,16 @@ class LocalSession:
     def _append(
         self, connection: sqlite3.Connection, kind: Kind, campaign: str, batch: str | None, data: Mapping[str, Any]
     ) -> None:
-        at = to_text(self._home._clock.now())  # noqa: SLF001
+        """Write an entry, but only if it is a step of the batch's state machine."""
+        entry = Entry(kind, campaign, batch, self._home._clock.now(), self.run, data)  # noqa: SLF001
+        if batch is not None:
+            before: BatchState | None = None
+            for earlier in _read_entries(connection, "WHERE campaign = ? AND batch = ?", [campaign, batch]):
+                before = step(before, earlier)
+            step(before, entry)
         connection.execute(
             "INSERT INTO journal (at, run, kind, campaign, batch, data) VALUES (?, ?, ?, ?, ?, ?)",
-            (at, self.run, kind, campaign, batch, json.dumps(data, sort_keys=True)),
+            (to_text(entry.at), self.run, kind, campaign, batch, json.dumps(data, sort_keys=True)),
         )
 
     def _transaction(self, write: Callable[[sqlite3.Connection], None]) -> None:
@@ -366,6 +369,12 @@ def _migrate(connection: sqlite3.Connection, path: Path) -> None:
             hint="use the version of octoplan that wrote it, or a newer one",
         )
     connection.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} PRAGMA user_version = {FORMAT}; COMMIT;")
+
+
+def _read_entries(connection: sqlite3.Connection, where: str, values: list[str]) -> Iterator[Entry]:
+    query = f"SELECT kind, campaign, batch, at, run, data FROM journal {where} ORDER BY seq"  # noqa: S608 - our own text
+    for kind, name, batch, at, run, data in connection.execute(query, values):
+        yield Entry(Kind(kind), name, batch, from_text(at), run, json.loads(data))
 
 
 def _batch_row(connection: sqlite3.Connection, campaign: int, digest: str) -> int:

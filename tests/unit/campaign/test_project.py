@@ -59,6 +59,13 @@ def test_defaults_fill_in_what_a_campaign_leaves_out(root: Path) -> None:
     assert campaign.contacts == root.resolve() / "data" / "contacts.csv"
 
 
+def test_offset_may_differ_from_the_projects_zone(root: Path) -> None:
+    """A time with an offset is that instant, whatever zone the project has by default; it is shown in that zone."""
+    send_at = _campaign(root, more='schedule: {at: "2027-03-20T02:00-07:00"}\n').send_at
+    assert send_at is not None
+    assert send_at.isoformat() == "2027-03-20T10:00:00+01:00"
+
+
 def test_low_cost_has_no_sender(root: Path) -> None:
     """The project's sender is not sent with low cost messages."""
     assert _campaign(root, text=CAMPAIGN.replace("premium", "low_cost")).sender is None

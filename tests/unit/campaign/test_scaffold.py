@@ -62,6 +62,14 @@ def test_nothing_is_overwritten(tmp_path: Path, name: str) -> None:
     assert [path.read_text(encoding="utf-8") for path in tmp_path.rglob("*") if path.is_file()] == ["mine"]
 
 
+def test_link_is_not_written_through(tmp_path: Path) -> None:
+    """A link in the place of a file counts as that file, even if it leads nowhere."""
+    (tmp_path / "octoplan.yaml").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(InvalidInput, match=r"octoplan\.yaml"):
+        write_init(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["octoplan.yaml"]
+
+
 def test_half_a_project_is_never_left(tmp_path: Path) -> None:
     """Where one file cannot be made, those made before it are removed."""
     (tmp_path / "data").write_text("a file where a folder should be", encoding="utf-8")

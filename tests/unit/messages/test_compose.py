@@ -164,17 +164,23 @@ def test_default_takes_the_place_of_a_missing_value() -> None:
 
 def test_all_findings_come_at_once_without_any_value() -> None:
     """Every bad kind of value is counted over all rows; none is shown."""
-    secrets = ["geheim\n", "geheim{", "XXXXXgeheim", "\u202egeheim", "", "geheim", None, "geheim}"]
+    secrets = ["", "geheim\n", "geheim{", "XXXXXgeheim", "\u202egeheim", "", "geheim", None, "geheim}", "", "geheim}"]
     found = refused("{{ a }}", recipients({"a": secrets}))
     assert {finding.code: finding.detail for finding in found} == {
         "message/bidirectional-control": "`{{ a }}`, from `a`: 1 row.",
         "message/control-character": "`{{ a }}`, from `a`: 1 row.",
-        "message/empty-value": "`{{ a }}`, from `a`: 1 row.",
-        "message/injection": "`{{ a }}`, from `a`: 3 rows.",
+        "message/empty-value": "`{{ a }}`, from `a`: 3 rows.",
+        "message/injection": "`{{ a }}`, from `a`: 4 rows.",
         "message/missing-value": "`a`: 1 row.",
     }
     assert "geheim" not in repr(found)
     assert all(finding.hint and finding.place == PLACE for finding in found)
+
+
+def test_failing_expression_is_named() -> None:
+    """An expression that fails before it gives anything is named too."""
+    (finding,) = refused("{{ a * 30000 }} {{ b }}", recipients({"a": ["x", "y"], "b": ["x", "y"]}))
+    assert (finding.code, finding.detail) == ("message/unbounded", "`{{ a * 30000 }}`, from `a`: 2 rows.")
 
 
 def test_finding_stands_at_its_line() -> None:

@@ -91,9 +91,7 @@ def test_refuse(sandbox: SandboxProcess) -> None:
 
 def test_queue(sandbox: SandboxProcess) -> None:
     """Faults meet requests in their order, `times` each; `pass` lets one through; simulations wait for their own."""
-    sandbox.faults(
-        {"kind": "pass"}, {"kind": "refuse", "status": 400, "times": 2}, {"kind": "truncate", "on": "simulated"}
-    )
+    sandbox.faults({"kind": "pass"}, {"kind": "refuse", "times": 2}, {"kind": "truncate", "on": "simulated"})
     assert sandbox.control("/faults")["waiting"] == ["pass", "refuse", "refuse", "truncate"]
     assert [sandbox.send(campaign()).status_code for _ in range(4)] == [201, 400, 400, 201]
     with pytest.raises(ValueError, match=r"Unterminated|Expecting"):
@@ -103,7 +101,7 @@ def test_queue(sandbox: SandboxProcess) -> None:
 
 def test_faults_on_any_request(sandbox: SandboxProcess) -> None:
     """`any` meets simulated and real requests alike."""
-    sandbox.faults({"kind": "refuse", "status": 400, "on": "any", "times": 2})
+    sandbox.faults({"kind": "refuse", "on": "any", "times": 2})
     statuses = [sandbox.send(campaign(simulation_mode=simulated)).status_code for simulated in (True, False)]
     assert statuses == [400, 400]
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -68,6 +71,21 @@ def test_simulation_neither_asks_nor_marks_a_request_id(octopush: Octopush) -> N
     assert post(octopush, request_id="a1")[0] == 201
     assert post(octopush, request_id="a1", simulation_mode=True)[0] == 201
     assert post(octopush, request_id="a1") == (400, 120)
+
+
+def test_acceptance_is_all_or_nothing(tmp_path: Path) -> None:
+    """If the wallet cannot be debited, nothing was accepted and the request id is free."""
+    path = tmp_path / "state.db"
+    store = Store(path)
+    octopush = Octopush(store, MovableClock(store, lambda: NOON))
+    with closing(sqlite3.connect(path)) as saboteur:
+        saboteur.execute("CREATE TRIGGER full BEFORE INSERT ON settings BEGIN SELECT RAISE(ABORT, 'full'); END")
+        with pytest.raises(sqlite3.IntegrityError):
+            post(octopush, request_id="a1")
+        assert (store.records(Filter(), after=0, limit=1), store.campaign_costs(cancelled=False)) == ([], [])
+        saboteur.execute("DROP TRIGGER full")
+    assert post(octopush, request_id="a1")[0] == 201
+    store.close()
 
 
 def test_without_request_id_nothing_protects(octopush: Octopush) -> None:

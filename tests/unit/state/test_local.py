@@ -16,7 +16,7 @@ from octoplan.clock import SystemClock
 from octoplan.diagnostics import StateUnavailable
 from octoplan.digests import DigestKey
 from octoplan.state.home import AlreadyWritten, Intent
-from octoplan.state.journal import Kind, Phase
+from octoplan.state.journal import BrokenJournal, Kind, Phase
 from octoplan.state.local import LocalHome, create_key, read_key
 
 KEY = DigestKey(bytes(range(32)))
@@ -101,6 +101,38 @@ def test_anything_else_keeps_them(tmp_path: Path, kind: Kind) -> None:
         session.intend(intent(), numbers(ALICE, BOB))
         session.record(kind, "sale", "b1_x", {})
         assert session.written("sale", numbers(ALICE)).to_pylist() == ["b1_x"]
+    home.close()
+
+
+@pytest.mark.parametrize("attempt", [1, 3])
+def test_the_home_refuses_an_entry_that_is_no_step(tmp_path: Path, attempt: int) -> None:
+    """A batch that was sent cannot be intended again, under no attempt number and for no other recipients."""
+    home = home_in(tmp_path)
+    with home.session("r_1") as session:
+        session.open_campaign("sale", {})
+        session.intend(intent(), numbers(ALICE, BOB))
+        session.record(Kind.SENT, "sale", "b1_x", {})
+        with pytest.raises(BrokenJournal):
+            session.intend(intent(recipients=1, attempt=attempt), numbers(CAROL))
+        with pytest.raises(BrokenJournal):
+            session.record(Kind.NOT_SENT, "sale", "b1_x", {})
+        assert session.written("sale", numbers(ALICE, CAROL)).to_pylist() == ["b1_x", None]
+        assert session.campaigns()["sale"].batches["b1_x"].phase is Phase.SENT
+    home.close()
+
+
+def test_content_may_change_only_until_something_was_sent(tmp_path: Path) -> None:
+    """While every batch is free the new content counts; afterwards another one is refused."""
+    home = home_in(tmp_path)
+    with home.session("r_1") as session:
+        session.open_campaign("sale", {"sender": "ACME"})
+        session.intend(intent(), numbers(ALICE, BOB))
+        session.record(Kind.REFUSED, "sale", "b1_x", {})
+        session.open_campaign("sale", {"sender": "OTHER"})
+        assert session.campaigns()["sale"].content == {"sender": "OTHER"}
+        session.intend(intent(attempt=2), numbers(ALICE, BOB))
+        with pytest.raises(AlreadyWritten):
+            session.open_campaign("sale", {"sender": "THIRD"})
     home.close()
 
 

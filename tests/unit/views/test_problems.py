@@ -107,6 +107,7 @@ def test_long_line_is_cut_around_the_underline(filler: str, column: int) -> None
     shown, underline = _snippet(line, column)
     assert _columns(shown) <= SNIPPET_COLUMNS_MAX
     assert _columns(shown[: shown.index("#")]) == underline.index("^")
+    assert shown.startswith("…") == (column > 1)
 
 
 def test_nothing_is_obeyed_by_the_terminal() -> None:

@@ -4,7 +4,7 @@ The campaign's filter, `recipients.where`: hostile text that becomes an expressi
 Invariants:
 - What runs is never the text itself: DuckDB parses it, and SQL is printed anew from the parts of the tree that are
   listed here. A part that is not listed (subquery, window, lambda, star, parameter, setting) is a finding.
-- The text is one expression: around it, the parsed statement must be the one that it was put in.
+- The text is one expression: the statement that it is put in must parse, as one statement that selects one thing.
 - Every listed function gives the same answer for the same row, everywhere, and none makes a text longer.
 """
 
@@ -87,34 +87,21 @@ def compile_where(engine: Engine, where: str, column: Column) -> str:
     if len(where) > WHERE_CHARACTERS_MAX:
         raise WhereError(f"it has {len(where)} characters; at most {WHERE_CHARACTERS_MAX} are read")
     try:
-        return f"coalesce({_print(_parse(engine, where), column, WHERE_DEPTH_MAX)} AND true, false)"
+        return f"coalesce({_print(_parse(engine, where), column, WHERE_DEPTH_MAX)}, false)"
     except RecursionError:
         raise WhereError("it is nested too deeply") from None
 
 
 def _parse(engine: Engine, where: str) -> Node:
     """The tree of the expression, if it is one."""
-    frame, expected = _select(engine, where), _select(engine, "true")
-    if frame[0] != expected[0]:
-        raise WhereError("it is not one expression")
-    return frame[1]
-
-
-def _select(engine: Engine, where: str) -> tuple[Any, Node]:
-    """What surrounds the expression in the parsed statement, without positions, and the expression."""
     parsed = json.loads(engine.value("SELECT json_serialize_sql(?)", [_STATEMENT.format(where)]))
-    if parsed.pop("error"):
+    if parsed["error"]:
         raise WhereError(str(parsed.get("error_message", "it cannot be parsed")).splitlines()[0])
-    selected = [node["node"].pop("select_list", []) for node in parsed["statements"]]
+    selected = [statement["node"].get("select_list", []) for statement in parsed["statements"]]
     if [len(items) for items in selected] != [1]:
         raise WhereError("it is not one expression")
-    return _without_positions(parsed), selected[0][0]
-
-
-def _without_positions(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _without_positions(item) for key, item in value.items() if not key.startswith("query_location")}
-    return [_without_positions(item) for item in value] if isinstance(value, list) else value
+    expression: Node = selected[0][0]
+    return expression
 
 
 def _print(node: Node, column: Column, depth: int) -> str:

@@ -55,7 +55,7 @@ def _check_flags(
 ) -> None:
     if mark_sent and mark_not_sent:
         raise InvalidInput("a batch was either sent or not sent")
-    if (mark_sent or mark_not_sent) and batch is None:
+    if (mark_sent or mark_not_sent) and not batch:
         raise InvalidInput("name the batch that you have looked up", hint="`octoplan recover` lists them")
     if mark_not_sent and not (reason and reason.strip()):
         raise InvalidInput(

@@ -166,3 +166,11 @@ def test_endless_line_is_faulty(write: Write) -> None:
     """A line over the limit is skipped without being held in memory whole."""
     path = write("a;b\n1;" + "x" * (3 * CONTACT_LINE_BYTES_MAX) + '\n2;"y"\n')
     assert records(path) == [(2, True, None, None), (3, False, "2", "y")]
+
+
+def test_cut_line_is_faulty_whatever_is_left_of_it(write: Write) -> None:
+    """A line over the limit is never taken as the shorter line that its beginning would be."""
+    fields = ["x" * (CONTACT_FIELD_BYTES_MAX - 1_000)] * 16 + ["y" * 30_000]
+    assert len(";".join(fields)) > CONTACT_LINE_BYTES_MAX
+    path = write(";".join("abcdefghijklmnopq") + '\n"";' + ";".join(fields[1:]) + "\n" + ";".join(fields) + "\n")
+    assert [record[:2] for record in records(path, (16,))] == [(2, False), (3, True)]

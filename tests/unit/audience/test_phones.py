@@ -59,6 +59,7 @@ def test_overseas_mobile_dialled_nationally() -> None:
     "text",
     [
         "+33 6 12 34 00 5",
+        "+1 692 123 456",
         "+336123400567",
         "118218",
         "36180",

@@ -69,6 +69,12 @@ def test_column_may_be_called_like_one_of_ours(write: Write) -> None:
     assert len(see(path, where=where).people) == 1
 
 
+def test_column_of_truths(write: Write) -> None:
+    """A column that says true or false can stand alone, as in `consent and magasin is not null`."""
+    path = write("mobile;consent;magasin\n0612340001;true;a\n0612340002;no;a\n0612340003;;a\n0612340004;1;\n")
+    assert see(path, where="consent and magasin is not null").phones == {"+33612340001"}
+
+
 HOSTILE = [
     "1) UNION SELECT (1",
     "1=1); COPY contacts TO '/tmp/x' --",
@@ -107,6 +113,10 @@ HOSTILE = [
     "points::int[] IS NULL",
     "points::ENUM('10') = '10'",
     "contacts.nom = 'x'",
+    "nom.x = 'Aubrac'",
+    "points::decimal(10, 2) > 1",
+    "not " * 120 + "true",
+    "true" + " or true" * 300,
     "nom = $1",
     "nom = ?",
     "* IS NULL",

@@ -3,15 +3,45 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Protocol
+from pathlib import Path
+from typing import Any, Protocol
+
+_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """
+    A moment as the machine counts it: seconds since it was started, sleep included, and which start that was.
+
+    Unlike the wall clock nobody can set it, so on one machine it tells how long ago something really was.
+    """
+
+    boot: str
+    up_s: float
+
+    @classmethod
+    def of(cls, data: Mapping[str, Any] | None) -> Mark | None:
+        """The reverse of `to_data`; `None` where there was no mark."""
+        return None if data is None else cls(str(data["boot"]), float(data["up_s"]))
+
+    def to_data(self) -> dict[str, Any]:
+        """For the journal."""
+        return {"boot": self.boot, "up_s": round(self.up_s, 3)}
 
 
 class Clock(Protocol):
-    """The wall clock for what is written down, and a way to wait."""
+    """The wall clock for what is written down, the machine's own count for how long something took, and a wait."""
 
     def now(self) -> datetime:
         """The current time, aware, in UTC."""
+        ...
+
+    def mark(self) -> Mark | None:
+        """The machine's own count; `None` on a system that has none."""
         ...
 
     def sleep(self, seconds: float) -> None:
@@ -26,9 +56,32 @@ class SystemClock:
         """The current time, aware, in UTC."""
         return datetime.now(UTC)
 
+    def mark(self) -> Mark | None:
+        """Linux's boot id and CLOCK_BOOTTIME, which also counts while a laptop sleeps."""
+        try:
+            return Mark(_BOOT_ID.read_text(encoding="ascii").strip(), time.clock_gettime(time.CLOCK_BOOTTIME))
+        except (OSError, AttributeError):
+            return None
+
     def sleep(self, seconds: float) -> None:
         """Wait for `seconds`."""
         time.sleep(seconds)
+
+
+def elapsed_s(since: datetime, since_mark: Mark | None, clock: Clock) -> float | None:
+    """
+    How long ago `since` surely was at most; `None` if the clocks contradict it.
+
+    Where the machine has not been started anew its own count is held against the wall clock, and the longer counts: a
+    wall clock that was set back cannot make something young again.
+    """
+    elapsed = (clock.now() - since).total_seconds()
+    mark = clock.mark()
+    if mark is not None and since_mark is not None and mark.boot == since_mark.boot:
+        counted = mark.up_s - since_mark.up_s
+        # A wall clock that was set back below the start still leaves the machine's own count to be trusted.
+        return max(elapsed, counted) if counted >= 0 else None
+    return elapsed if elapsed >= 0 else None
 
 
 def to_text(moment: datetime) -> str:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from decimal import Decimal
 from typing import Final
 
@@ -22,6 +22,7 @@ from octoplan.audience.suppression import SuppressionSpec
 from octoplan.campaign.model import EnvironmentSettings
 from octoplan.campaign.project import Project, effective_limits
 from octoplan.campaign.resolve import Campaign
+from octoplan.clock import Clock
 from octoplan.diagnostics import Finding, InvalidInput, Place, Rule
 from octoplan.digests import DigestKey
 from octoplan.gateway.port import Balance, Prices, SendRequest
@@ -101,7 +102,7 @@ def build_plan(
     *,
     balance: Balance | None,
     endpoint: str,
-    now: datetime,
+    clock: Clock,
     findings: Sequence[Finding] = (),
 ) -> Plan:
     """
@@ -110,8 +111,9 @@ def build_plan(
     :raises AuthenticationFailed, OctoplanError: if prices cannot be asked.
     """
     states = reader.campaigns()
+    now = clock.now()
     actions = tuple(
-        build_action(each, states.get(each.campaign.id), reader, prices, now)
+        build_action(each, states.get(each.campaign.id), reader, prices, clock)
         for each in sorted(prepared, key=lambda each: each.campaign.id)
     )
     if balance is not None:

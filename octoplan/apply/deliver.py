@@ -152,11 +152,12 @@ class _Attempt:
         self._ports = ports
         self._in_doubt = batch.opened_at is not None
         self._opened_at = batch.opened_at or ports.clock.now()
+        self._opened_mark = batch.opened_mark if self._in_doubt else ports.clock.mark()
         self._body = encode_body(batch.request, request_id=batch.request_id, simulation=False)
 
     def send(self) -> Delivery:
         """One POST and its meaning. :raises _Again: when the same bytes should be sent once more."""
-        if self._in_doubt and not in_window(self._opened_at, self._ports.clock.now()):
+        if self._in_doubt and not in_window(self._opened_at, self._opened_mark, self._ports.clock):
             return self._unknown("the API may have forgotten the request id, so repeating could send it twice")
         return self._decide(self._ports.gateway.send(self._body))
 

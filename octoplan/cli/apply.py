@@ -70,7 +70,7 @@ def command(
         require_durable_home(workspace)
         saved = _read_saved(workspace, plan_file, campaigns)
         gateway = stack.enter_context(open_gateway(workspace, OctopushGateway))
-        session = stack.enter_context(workspace.home.session(new_run()))
+        session = stack.enter_context(workspace.home.session(new_run(workspace.clock)))
         ids = campaigns or (tuple(saved.campaigns) if saved else ())
         planned = stack.enter_context(
             planning(workspace, gateway, Selection(ids), endpoint=endpoint_of(workspace), reader=session)

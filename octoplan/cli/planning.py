@@ -85,7 +85,7 @@ def planning(
             prices,
             balance=before,
             endpoint=endpoint,
-            now=workspace.clock.now(),
+            clock=workspace.clock,
             findings=(*workspace.findings, *warnings),
         )
         if prices is not None and before is not None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any
 
 import click
 
 from octoplan.cli.wiring import Workspace, environment_option, new_run, open_workspace
+from octoplan.clock import Clock
 from octoplan.diagnostics import ExitCode, InvalidInput
 from octoplan.plan.window import in_window
 from octoplan.state.home import StateReader
@@ -72,7 +72,7 @@ def _unknown(reader: StateReader) -> list[tuple[str, BatchState]]:
 
 
 def _settle(workspace: Workspace, wanted: str, kind: Kind, data: dict[str, Any]) -> None:
-    with workspace.home.session(new_run()) as session:
+    with workspace.home.session(new_run(workspace.clock)) as session:
         found = [(campaign, batch) for campaign, batch in _unknown(session) if batch.digest.startswith(wanted)]
         if len(found) != 1:
             what = "no batch of unknown outcome" if not found else f"{len(found)} batches"
@@ -99,10 +99,9 @@ def _list(workspace: Workspace) -> int:
     if not unknown:
         click.echo(f"No outcome is unknown in {workspace.name}.")
         return ExitCode.DONE
-    now = workspace.clock.now()
     click.echo(f"{count(len(unknown), 'request')} of unknown outcome in {workspace.name}:\n")
     for campaign, batch in unknown:
-        click.echo(_describe(campaign, batch, now))
+        click.echo(_describe(campaign, batch, workspace.clock))
     click.echo(
         "Look the campaign up in the account's own pages, then one of:\n"
         "  octoplan recover BATCH --mark-sent [--ticket TICKET]       it is there: nobody gets it twice\n"
@@ -112,9 +111,10 @@ def _list(workspace: Workspace) -> int:
     return ExitCode.UNKNOWN
 
 
-def _describe(campaign: str, batch: BatchState, now: datetime) -> str:
-    hours = (now - batch.opened_at).total_seconds() / 3600
-    repeat = "can still be repeated safely" if in_window(batch.opened_at, now) else "too old to be repeated"
+def _describe(campaign: str, batch: BatchState, clock: Clock) -> str:
+    hours = (clock.now() - batch.opened_at).total_seconds() / 3600
+    is_young = in_window(batch.opened_at, batch.opened_mark, clock)
+    repeat = "can still be repeated safely" if is_young else "too old to be repeated"
     return (
         f"  {campaign}  {batch.digest}\n"
         f"    {count(batch.recipients, 'recipient')}, {count(batch.segments, 'segment')}, "

@@ -8,7 +8,7 @@ from datetime import datetime
 from types import FrameType, TracebackType
 
 from octoplan.apply.execute import Halt
-from octoplan.clock import SystemClock
+from octoplan.clock import Mark, SystemClock
 from octoplan.diagnostics import ExitCode
 
 _HINT = "apply again to go on with the rest"
@@ -57,6 +57,10 @@ class StopSignals:
     def now(self) -> datetime:
         """The current time, aware, in UTC."""
         return self._clock.now()
+
+    def mark(self) -> Mark | None:
+        """The machine's own count."""
+        return self._clock.mark()
 
     def sleep(self, seconds: float) -> None:
         """Wait, at most until a signal comes."""

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import getpass
 import os
 import secrets
+import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,8 +21,10 @@ from octoplan.clock import Clock, SystemClock
 from octoplan.diagnostics import AuthenticationFailed, Finding, InvalidInput, StateUnavailable, require_no_errors
 from octoplan.digests import DigestKey, content_digest
 from octoplan.gateway.octopush import PriceGateway
-from octoplan.state.local import FOLDER, LocalHome, create_key, read_key
+from octoplan.state.home import Home
+from octoplan.state.local import FOLDER, create_key, local_home, read_key
 from octoplan.state.lock import Lock, lock_path, read_lock
+from octoplan.state.store import Holder
 from octoplan.values.secret import Secret
 
 KEY_VARIABLE: Final = "OCTOPLAN_DIGEST_KEY"
@@ -49,7 +53,7 @@ class Workspace:
     findings: tuple[Finding, ...]
     name: str
     settings: EnvironmentSettings
-    home: LocalHome
+    home: Home
     lock: Lock
     clock: Clock
 
@@ -96,7 +100,7 @@ def open_workspace(context: click.Context, environment: str | None) -> Iterator[
     settings = project.environment(name)
     lock = read_lock(lock_path(project.root, name), name)
     clock = SystemClock()
-    home = LocalHome(project.root / FOLDER, name, open_key(project.root, lock), clock)
+    home = local_home(project.root / FOLDER, name, open_key(project.root, lock), clock)
     try:
         yield Workspace(project, findings, name, settings, home, lock, clock)
     finally:
@@ -197,9 +201,19 @@ def require_durable_home(workspace: Workspace) -> None:
         )
 
 
-def new_run() -> str:
-    """A name for this run, for people and the journal."""
-    return f"r_{secrets.token_hex(6)}"
+def new_run(clock: Clock) -> Holder:
+    """Name this run, as the lease and the journal will show it."""
+    variables = ("GITHUB_SERVER_URL", "GITHUB_REPOSITORY", "GITHUB_RUN_ID")
+    server, repository, job = (os.environ.get(name) for name in variables)
+    github = f"{server}/{repository}/actions/runs/{job}" if server and repository and job else None
+    return Holder(
+        run=f"r_{secrets.token_hex(6)}",
+        owner=os.environ.get("GITHUB_ACTOR") or os.environ.get("GITLAB_USER_LOGIN") or getpass.getuser(),
+        host=socket.gethostname(),
+        pid=os.getpid(),
+        since=clock.now(),
+        url=os.environ.get("CI_JOB_URL") or github,
+    )
 
 
 def _secret(reference: str) -> Secret:

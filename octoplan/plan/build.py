@@ -19,6 +19,7 @@ from octoplan.audience.resolve import Audience
 from octoplan.campaign.check import check_times
 from octoplan.campaign.model import Limits
 from octoplan.campaign.resolve import Campaign
+from octoplan.clock import Clock
 from octoplan.diagnostics import ExitCode
 from octoplan.digests import DigestKey, canonical_json, content_digest
 from octoplan.gateway.port import Prices, RefusalClass, SendRequest
@@ -106,7 +107,7 @@ def _flag(value: bool) -> str:
 
 
 def build_action(
-    prepared: Prepared, state: CampaignState | None, reader: StateReader, prices: Prices | None, now: datetime
+    prepared: Prepared, state: CampaignState | None, reader: StateReader, prices: Prices | None, clock: Clock
 ) -> Action:
     """
     Decide what apply would do with one campaign; `prices` is `None` offline.
@@ -120,7 +121,7 @@ def build_action(
     priced = price_strata(draft.samples, prices)
     batches = [_planned(batch, priced) for batch in draft.batches]
     cost = _cost(draft, batches, priced)
-    kind, reasons = _decide(prepared, state, draft, cost, priced, now)
+    kind, reasons = _decide(prepared, state, draft, cost, priced, clock)
     return _action(prepared, state, kind, reasons, batches, cost)
 
 
@@ -216,14 +217,14 @@ def _conflicts(content: Mapping[str, str], state: CampaignState | None) -> Itera
 
 
 def _decide(
-    prepared: Prepared, state: CampaignState | None, draft: _Draft, cost: Cost, priced: Priced, now: datetime
+    prepared: Prepared, state: CampaignState | None, draft: _Draft, cost: Cost, priced: Priced, clock: Clock
 ) -> tuple[ActionKind, list[Reason]]:
-    unknown = list(_unknown(prepared, state, draft, now))
+    unknown = list(_unknown(prepared, state, draft, clock))
     if unknown:
         return ActionKind.UNKNOWN, unknown
     if not draft.batches:
-        return _nothing_left(state, now)
-    blocked = [*_check_times(prepared, now), *_check_limits(prepared, state, draft, cost), *_check_api(priced)]
+        return _nothing_left(state, clock.now())
+    blocked = [*_check_times(prepared, clock.now()), *_check_limits(prepared, state, draft, cost), *_check_api(priced)]
     if blocked:
         return ActionKind.BLOCKED, blocked
     if state is None or (not state.in_phase(Phase.SENT) and not draft.reopened):
@@ -234,12 +235,12 @@ def _decide(
     return ActionKind.RESUME, [Reason("part-sent", detail)]
 
 
-def _unknown(prepared: Prepared, state: CampaignState | None, draft: _Draft, now: datetime) -> Iterator[Reason]:
+def _unknown(prepared: Prepared, state: CampaignState | None, draft: _Draft, clock: Clock) -> Iterator[Reason]:
     if state is None:
         return
     hint = "look at it with `octoplan recover` and decide"
     unknown = state.in_phase(Phase.OPEN)
-    expired = [batch for batch in unknown if not in_window(batch.opened_at, now)]
+    expired = [batch for batch in unknown if not in_window(batch.opened_at, batch.opened_mark, clock)]
     if unknown and prepared.on_unknown == "stop":
         detail = f"{len(unknown)} request(s) may or may not have been accepted, and `on_unknown` is `stop`"
         yield Reason("outcome-unknown", detail, hint, ExitCode.UNKNOWN)

@@ -17,6 +17,7 @@ from decimal import Decimal
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from octoplan.clock import Mark
 from octoplan.digests import DigestKey, batch_digest, request_id
 from octoplan.gateway.body import hashed_body
 from octoplan.gateway.port import SendRequest
@@ -61,13 +62,14 @@ class Outgoing:
     request: SendRequest = field(repr=False)
     phones: pa.StringArray = field(repr=False)
     opened_at: datetime | None = None
+    opened_mark: Mark | None = None
     cost: Decimal | None = None
 
     def next_attempt(self, key: DigestKey) -> Outgoing:
         """The same content under a new request id; only after a definite refusal was recorded."""
         attempt = self.attempt + 1
         fresh = request_id(key, self.environment, self.campaign, self.digest, attempt)
-        return replace(self, attempt=attempt, request_id=fresh, opened_at=None)
+        return replace(self, attempt=attempt, request_id=fresh, opened_at=None, opened_mark=None)
 
 
 def reopened_batches(dispatch: Dispatch, state: CampaignState, reader: StateReader) -> Iterator[Outgoing]:
@@ -156,4 +158,4 @@ def _rebuild(dispatch: Dispatch, batch: BatchState, rows: Iterable[pa.RecordBatc
     again = _outgoing(dispatch, candidates[0], request, batch.digest, batch.attempt, key)
     if again.request_id != batch.request_id:
         return None
-    return replace(again, opened_at=batch.opened_at, cost=batch.planned_cost)
+    return replace(again, opened_at=batch.opened_at, opened_mark=batch.opened_mark, cost=batch.planned_cost)

@@ -24,6 +24,8 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
+from octoplan.clock import Mark
+
 
 class Kind(StrEnum):
     """What an entry says."""
@@ -36,6 +38,11 @@ class Kind(StrEnum):
     REFUSED = "refused"
     SETTLED_SENT = "settled-sent"
     SETTLED_NOT_SENT = "settled-not-sent"
+    FORGOTTEN = "forgotten"  # a campaign's ledger was deleted: it is closed for good
+
+
+FREEING = frozenset({Kind.NOT_SENT, Kind.REFUSED, Kind.SETTLED_NOT_SENT})
+"""Kinds that say "certainly not sent": the recipients leave the ledger in the same step."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +78,7 @@ class BatchState:
     segments: int
     planned_cost: Decimal | None
     opened_at: datetime
+    opened_mark: Mark | None
     changed_at: datetime
     cost: Decimal | None = None
     ticket: str | None = None
@@ -92,6 +100,8 @@ class CampaignState:
     content: Mapping[str, str] | None
     opened_at: datetime | None
     batches: Mapping[str, BatchState]
+    is_forgotten: bool = False
+    """Whether its ledger was deleted; then nothing more can be sent for it."""
 
     def in_phase(self, phase: Phase) -> tuple[BatchState, ...]:
         """The batches of one phase, oldest first."""
@@ -114,30 +124,69 @@ class BrokenJournal(Exception):
     """Entries contradict each other: a bug, or somebody edited the state by hand."""
 
 
-def replay(entries: Iterable[Entry]) -> dict[str, CampaignState]:
+@dataclass(slots=True)
+class _Campaign:
+    """One campaign while its entries are replayed."""
+
+    content: Mapping[str, str] | None = None
+    opened_at: datetime | None = None
+    batches: dict[str, BatchState] = field(default_factory=dict)
+    is_forgotten: bool = False
+
+
+class Journal:
+    """The replay of entries, kept up to date as more are written."""
+
+    def __init__(self, entries: Iterable[Entry] = ()) -> None:
+        """
+        Replay `entries`, in the order in which they were written.
+
+        :raises BrokenJournal: if one is not a step of the machine above.
+        """
+        self._campaigns: dict[str, _Campaign] = {}
+        self.add_all(entries)
+
+    def campaigns(self) -> Mapping[str, CampaignState]:
+        """The state of every campaign by id, as it is now."""
+        return {
+            name: CampaignState(name, each.content, each.opened_at, dict(each.batches), each.is_forgotten)
+            for name, each in self._campaigns.items()
+        }
+
+    def require_step(self, entry: Entry) -> None:
+        """:raises BrokenJournal: if `entry` may not follow."""
+        self._step(entry)
+
+    def add_all(self, entries: Iterable[Entry]) -> None:
+        """Take steps. :raises BrokenJournal: if one is none."""
+        for entry in entries:
+            batch = self._step(entry)
+            campaign = self._campaigns.setdefault(entry.campaign, _Campaign())
+            if batch is not None:
+                campaign.batches[batch.digest] = batch
+            elif entry.kind is Kind.OPENED:
+                campaign.content, campaign.opened_at = entry.data["content"], entry.at
+            else:
+                campaign.is_forgotten = True
+
+    def _step(self, entry: Entry) -> BatchState | None:
+        """The batch after `entry`; `None` for entries that speak of the campaign as a whole."""
+        known = self._campaigns.get(entry.campaign) or _Campaign()
+        if entry.kind in (Kind.OPENED, Kind.FORGOTTEN):
+            return None
+        if entry.batch is None or known.is_forgotten:
+            why = "names no batch" if entry.batch is None else "comes after it was forgotten"
+            raise BrokenJournal(f"entry `{entry.kind}` of campaign {entry.campaign} {why}")
+        return step(known.batches.get(entry.batch), entry)
+
+
+def replay(entries: Iterable[Entry]) -> Mapping[str, CampaignState]:
     """
     Fold entries, in time order, into the state of every campaign.
 
     :raises BrokenJournal: if an entry is not a step of the machine above.
     """
-    contents: dict[str, tuple[Mapping[str, str], datetime]] = {}
-    batches: dict[str, dict[str, BatchState]] = {}
-    for entry in entries:
-        of_campaign = batches.setdefault(entry.campaign, {})
-        if entry.kind is Kind.OPENED:
-            contents[entry.campaign] = (entry.data["content"], entry.at)
-        elif entry.batch is None:
-            raise BrokenJournal(f"entry `{entry.kind}` of campaign {entry.campaign} names no batch")
-        else:
-            of_campaign[entry.batch] = step(of_campaign.get(entry.batch), entry)
-    return {name: _state(name, contents.get(name), of_campaign) for name, of_campaign in batches.items()}
-
-
-def _state(
-    name: str, opened: tuple[Mapping[str, str], datetime] | None, batches: Mapping[str, BatchState]
-) -> CampaignState:
-    content, opened_at = opened or (None, None)
-    return CampaignState(name, content, opened_at, batches)
+    return Journal(entries).campaigns()
 
 
 def step(before: BatchState | None, entry: Entry) -> BatchState:
@@ -171,6 +220,7 @@ def _intended(before: BatchState | None, entry: Entry) -> BatchState:
         segments=data["segments"],
         planned_cost=_amount(data.get("cost")),
         opened_at=entry.at,
+        opened_mark=Mark.of(data.get("clock")),
         changed_at=entry.at,
         send_at=data.get("send_at"),
     )
@@ -200,6 +250,7 @@ def _ended(before: BatchState, entry: Entry) -> BatchState:
         segments=before.segments,
         planned_cost=before.planned_cost,
         opened_at=before.opened_at,
+        opened_mark=before.opened_mark,
         changed_at=entry.at,
         cost=_amount(data.get("cost")),
         ticket=data.get("ticket"),

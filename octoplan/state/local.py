@@ -14,37 +14,34 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
-import getpass
-import hashlib
 import json
 import os
 import secrets
-import socket
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping
-from datetime import datetime
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, TextIO
-
-import pyarrow as pa
 
 from octoplan import limits
 from octoplan.clock import Clock, from_text, to_text
 from octoplan.diagnostics import StateUnavailable
 from octoplan.digests import DigestKey
-from octoplan.state.home import AlreadyWritten, Holder, Intent
-from octoplan.state.journal import BatchState, CampaignState, Entry, Kind, replay, step
+from octoplan.state.home import Home
+from octoplan.state.journal import Entry, Kind
+from octoplan.state.store import AlreadyWritten, Change, Holder, LeaseHeld, LeaseLost, StopNotice
 
 FOLDER: Final = ".octoplan"
 KEY_FILE: Final = "digest.key"
 FORMAT: Final = 1
 
 _SCHEMA: Final = """
+CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
 CREATE TABLE journal (
   seq INTEGER PRIMARY KEY, at TEXT NOT NULL, run TEXT NOT NULL, kind TEXT NOT NULL,
   campaign TEXT NOT NULL, batch TEXT, data TEXT NOT NULL) STRICT;
-CREATE INDEX journal_batch ON journal (campaign, batch);
-CREATE TABLE campaigns (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, salt BLOB NOT NULL) STRICT;
+CREATE TABLE campaigns (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, salt BLOB) STRICT;
 CREATE TABLE batches (
   id INTEGER PRIMARY KEY, campaign INTEGER NOT NULL REFERENCES campaigns, digest TEXT NOT NULL,
   UNIQUE (campaign, digest)) STRICT;
@@ -53,10 +50,14 @@ CREATE TABLE ledger (
   PRIMARY KEY (campaign, recipient)) STRICT, WITHOUT ROWID;
 """
 
-_FREEING: Final = frozenset({Kind.NOT_SENT, Kind.REFUSED, Kind.SETTLED_NOT_SENT})
 _LOOKUP_CHUNK: Final = 500
 _LEASE_TRIES: Final = 5
 _LEASE_PAUSE_S: Final = 0.05
+
+
+def local_home(folder: Path, environment: str, key: DigestKey, clock: Clock) -> Home:
+    """The home of one environment in a project's `.octoplan/` folder."""
+    return Home(LocalStore(folder / "environments" / environment, clock), key, clock)
 
 
 def read_key(folder: Path) -> DigestKey | None:
@@ -123,86 +124,72 @@ def _reason(error: Exception) -> str:
     return (error.strerror or str(error)) if isinstance(error, OSError) else str(error)
 
 
-class LocalHome:
-    """One environment's journal and ledger in `.octoplan/`, readable while somebody else applies."""
+class LocalStore:
+    """One environment's folder. Threads of one process may share it."""
 
-    def __init__(self, folder: Path, environment: str, key: DigestKey, clock: Clock) -> None:
-        self._folder = folder / "environments" / environment
-        self._environment = environment
-        self._key = key
+    def __init__(self, folder: Path, clock: Clock) -> None:
+        self._folder = folder
         self._clock = clock
         self._connection: sqlite3.Connection | None = None
-        self._ids: dict[str, tuple[int, bytes]] = {}
+        self._mutex = threading.RLock()
+        self._lease: TextIO | None = None
 
     @property
-    def key(self) -> DigestKey:
-        """The project's digest key."""
-        return self._key
+    def place(self) -> str:
+        """The folder."""
+        return str(self._folder)
 
-    def campaigns(self) -> Mapping[str, CampaignState]:
-        """Every campaign that was ever begun here, replayed from the journal."""
-        return replay(self.entries())
+    def read_entries(self, campaign: str | None = None) -> list[Entry]:
+        """The journal in the order in which it was written; an environment that was never applied has none."""
+        where, values = ("WHERE campaign = ?", [campaign]) if campaign is not None else ("", [])
+        query = f"SELECT kind, campaign, batch, at, run, data FROM journal {where} ORDER BY seq"  # noqa: S608
+        return [
+            Entry(Kind(kind), name, batch, from_text(at), run, json.loads(data))
+            for kind, name, batch, at, run, data in self._read(query, values)
+        ]
 
-    def entries(self, campaign: str | None = None) -> Iterator[Entry]:
-        """The journal in time order; an environment that was never applied has none."""
-        connection = self._open()
-        if connection is None:
-            return
-        with _as_unavailable(self._folder):
-            where, values = ("WHERE campaign = ?", [campaign]) if campaign is not None else ("", [])
-            yield from _read_entries(connection, where, values)
+    def read_salts(self) -> Mapping[str, bytes]:
+        """The salt of every campaign that has a ledger."""
+        return dict(self._read("SELECT name, salt FROM campaigns WHERE salt IS NOT NULL", []))
 
-    def written(self, campaign: str, phones: pa.StringArray) -> pa.StringArray:
-        """For each number the digest of the batch that holds it, or null; see `StateReader.written`."""
-        connection = self._open()
-        identity = self._identity(campaign)
-        if connection is None or identity is None:
-            return pa.nulls(len(phones), pa.string())
-        number, key = identity
-        rows = [_recipient(key, phone) for phone in phones.to_pylist()]
+    def find(self, campaign: str, recipients: Sequence[bytes]) -> Mapping[bytes, str]:
+        """Those of `recipients` that are in the ledger, and their batch."""
         found: dict[bytes, str] = {}
-        with _as_unavailable(self._folder):
-            for start in range(0, len(rows), _LOOKUP_CHUNK):
-                chunk = rows[start : start + _LOOKUP_CHUNK]
-                marks = ",".join("?" * len(chunk))
-                query = (
-                    "SELECT l.recipient, b.digest FROM ledger l JOIN batches b ON b.id = l.batch "  # noqa: S608
-                    f"WHERE l.campaign = ? AND l.recipient IN ({marks})"
-                )
-                found.update(connection.execute(query, (number, *chunk)).fetchall())
-        return pa.array([found.get(row) for row in rows], pa.string())
+        for start in range(0, len(recipients), _LOOKUP_CHUNK):
+            chunk = recipients[start : start + _LOOKUP_CHUNK]
+            query = (
+                "SELECT l.recipient, b.digest FROM campaigns c JOIN ledger l ON l.campaign = c.id "  # noqa: S608
+                f"JOIN batches b ON b.id = l.batch WHERE c.name = ? AND l.recipient IN ({','.join('?' * len(chunk))})"
+            )
+            found.update(self._read(query, [campaign, *chunk]))
+        return found
 
-    def holder(self) -> Holder | None:
-        """Who holds the lease now; asking does not disturb the holder."""
-        path = self._folder / "lease.lock"
-        if not path.exists():
-            return None
-        with path.open("r", encoding="utf-8") as handle:
-            if _try_lock(handle, fcntl.LOCK_SH):
-                return None
-            return _read_holder(handle)
+    def commit(self, changes: Sequence[Change], holder: Holder) -> None:
+        """One transaction for all, durable when this returns."""
+        with self._transaction(holder) as connection:
+            for change in changes:
+                _write_change(connection, change)
 
-    @contextlib.contextmanager
-    def session(self, run: str) -> Iterator[LocalSession]:
-        """
-        Hold the lease for the length of the context.
-
-        :raises StateUnavailable: if somebody else holds it, or the folder cannot be written.
-        """
+    def acquire(self, holder: Holder) -> Holder:
+        """Lock the lease file for as long as this process lives, and note who holds it."""
         with _as_unavailable(self._folder):
             self._folder.mkdir(parents=True, exist_ok=True)
             lease = (self._folder / "lease.lock").open("a+", encoding="utf-8")
-        with lease:
-            if not self._take(lease):
-                raise StateUnavailable(
-                    f"another apply for `{self._environment}` is running: {_read_holder(lease) or 'not yet named'}",
-                    hint="wait until it has ended; if its process is dead the lease is free by itself",
-                )
-            _write_holder(lease, run, self._clock.now())
-            with _as_unavailable(self._folder):
-                self._open(create=True)
-            yield LocalSession(self, run)
-            lease.truncate(0)
+        if not self._take(lease):
+            current = _read_holder(lease) or replace(holder, run="not yet named")
+            lease.close()
+            raise LeaseHeld(current, hint="wait until it has ended; if its process is dead the lease is free by itself")
+        self._lease = lease
+        try:
+            with self._transaction(None) as connection:
+                fence = 1 + int((_get(connection, "fence") or ["0"])[0])
+                _put(connection, "fence", str(fence))
+            held = replace(holder, fence=fence)
+            _write_holder(lease, held)
+        except BaseException:
+            self.release(holder)
+            raise
+        return held
 
     def _take(self, lease: TextIO) -> bool:
         """Whoever asks for the holder has the lock for an instant, so one refusal is not an answer yet."""
@@ -212,142 +199,105 @@ class LocalHome:
             self._clock.sleep(_LEASE_PAUSE_S)
         return False
 
+    def release(self, holder: Holder) -> None:  # noqa: ARG002 - the open file is the lease
+        """Unlock the lease file."""
+        if self._lease is not None:
+            self._lease.truncate(0)
+            self._lease.close()
+            self._lease = None
+
+    def holder(self) -> Holder | None:
+        """Who holds the lease now; asking does not disturb the holder."""
+        path = self._folder / "lease.lock"
+        if not path.exists():
+            return None
+        with _as_unavailable(self._folder), path.open("r", encoding="utf-8") as handle:
+            return None if _try_lock(handle, fcntl.LOCK_SH) else _read_holder(handle)
+
+    def unlock(self, run: str) -> bool:
+        """
+        Let whoever holds the lease write nothing more; its process keeps the file locked until it ends.
+
+        A lease whose process is dead is free by itself, so this is for one that hangs.
+        """
+        current = self.holder()
+        if current is None or current.run != run:
+            return False
+        with self._transaction(None) as connection:
+            _put(connection, "fence", str(1 + current.fence))
+        return True
+
+    def stop_notice(self) -> StopNotice | None:
+        """The notice, read afresh."""
+        rows = self._read("SELECT value FROM meta WHERE name = 'stop'", [])
+        if not rows:
+            return None
+        data = json.loads(rows[0][0])
+        return StopNotice(data["reason"], data["owner"], from_text(data["at"]))
+
+    def put_stop_notice(self, notice: StopNotice | None) -> None:
+        """Write or delete the notice; short enough to be done beside a running apply."""
+        with _as_unavailable(self._folder):
+            self._folder.mkdir(parents=True, exist_ok=True)
+        with self._transaction(None) as connection:
+            if notice is None:
+                connection.execute("DELETE FROM meta WHERE name = 'stop'")
+            else:
+                data = {"reason": notice.reason, "owner": notice.owner, "at": to_text(notice.at)}
+                _put(connection, "stop", json.dumps(data))
+
+    def forget(self, entry: Entry, holder: Holder) -> None:
+        """Delete salt and rows, and overwrite the pages they were on."""
+        with self._mutex:
+            with self._transaction(holder) as connection:
+                connection.execute("PRAGMA secure_delete = ON")
+                where = "(SELECT id FROM campaigns WHERE name = ?)"
+                connection.execute(f"DELETE FROM ledger WHERE campaign = {where}", (entry.campaign,))  # noqa: S608
+                connection.execute("UPDATE campaigns SET salt = NULL WHERE name = ?", (entry.campaign,))
+                _append(connection, entry)
+            with _as_unavailable(self._folder):
+                # Old pages may still be in the write-ahead log.
+                connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+
     def close(self) -> None:
-        """Close the database; the home can be used again afterwards."""
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
+        """Close the database; the store can be used again afterwards."""
+        with self._mutex:
+            if self._connection is not None:
+                self._connection.close()
+                self._connection = None
 
-    def _open(self, *, create: bool = False) -> sqlite3.Connection | None:
-        if self._connection is None and (create or (self._folder / "state.db").exists()):
-            with _as_unavailable(self._folder):
-                self._connection = _connect(self._folder / "state.db")
-        return self._connection
+    def _read(self, query: str, values: Sequence[object]) -> list[tuple[Any, ...]]:
+        with self._mutex, _as_unavailable(self._folder):
+            connection = self._open(create=False)
+            return [] if connection is None else connection.execute(query, values).fetchall()
 
-    def _identity(self, campaign: str) -> tuple[int, bytes] | None:
-        """The campaign's row and ledger key, or `None` if it has no ledger yet."""
-        connection = self._open()
-        if campaign not in self._ids and connection is not None:
-            with _as_unavailable(self._folder):
-                row = connection.execute("SELECT id, salt FROM campaigns WHERE name = ?", (campaign,)).fetchone()
-            if row is not None:
-                self._ids[campaign] = (row[0], self._key.derive("octoplan/ledger/v1", row[1]))
-        return self._ids.get(campaign)
-
-
-class LocalSession:
-    """A `LocalHome` while its lease is held: everything of the reader, and the three writes of the protocol."""
-
-    def __init__(self, home: LocalHome, run: str) -> None:
-        self._home = home
-        self.run = run
-        self.key = home.key
-        self.campaigns = home.campaigns
-        self.entries = home.entries
-        self.written = home.written
-        self.holder = home.holder
-
-    def open_campaign(self, campaign: str, content: Mapping[str, str]) -> None:
-        """Give the campaign its ledger key, and write down its content where it is new."""
-        known = self.campaigns().get(campaign)
-        if known is not None and known.content == content:
-            return
-        if known is not None and known.is_begun:
-            raise AlreadyWritten(f"campaign {campaign} was sent with another content")
-
-        def write(connection: sqlite3.Connection) -> None:
-            connection.execute(
-                "INSERT INTO campaigns (name, salt) VALUES (?, ?) ON CONFLICT DO NOTHING",
-                (campaign, secrets.token_bytes(16)),
-            )
-            self._append(connection, Kind.OPENED, campaign, None, {"content": dict(content)})
-
-        self._transaction(write)
-
-    def intend(self, intent: Intent, phones: pa.StringArray) -> None:
-        """Ledger rows and the Intended entry in one durable transaction."""
-        number, key = self._require_identity(intent.campaign)
-        recipients = [_recipient(key, phone) for phone in phones.to_pylist()]
-        if len(recipients) != intent.recipients:
-            raise AlreadyWritten(
-                f"batch {intent.digest} has {len(recipients)} numbers for {intent.recipients} recipients"
-            )
-
-        def write(connection: sqlite3.Connection) -> None:
-            connection.execute(
-                "INSERT INTO batches (campaign, digest) VALUES (?, ?) ON CONFLICT DO NOTHING", (number, intent.digest)
-            )
-            batch = _batch_row(connection, number, intent.digest)
-            try:
-                connection.executemany(
-                    "INSERT INTO ledger (campaign, recipient, batch) VALUES (?, ?, ?)",
-                    [(number, recipient, batch) for recipient in recipients],
-                )
-            except sqlite3.IntegrityError:
-                raise AlreadyWritten(f"a recipient of batch {intent.digest} is in the ledger already") from None
-            data = {
-                "request_id": intent.request_id,
-                "attempt": intent.attempt,
-                "recipients": intent.recipients,
-                "segments": intent.segments,
-                "cost": intent.cost,
-                "send_at": intent.send_at,
-            }
-            self._append(connection, Kind.INTENDED, intent.campaign, intent.digest, data)
-
-        self._transaction(write)
-
-    def record(self, kind: Kind, campaign: str, digest: str, data: Mapping[str, Any]) -> None:
-        """Write what became of a batch; a certain "not sent" frees its recipients in the same transaction."""
-        number, _ = self._require_identity(campaign)
-
-        def write(connection: sqlite3.Connection) -> None:
-            self._append(connection, kind, campaign, digest, data)
-            if kind in _FREEING:
-                batch = _batch_row(connection, number, digest)
-                connection.execute("DELETE FROM ledger WHERE campaign = ? AND batch = ?", (number, batch))
-
-        self._transaction(write)
-
-    def _require_identity(self, campaign: str) -> tuple[int, bytes]:
-        identity = self._home._identity(campaign)  # noqa: SLF001 - a session is its home with the lease held
-        if identity is None:
-            raise AlreadyWritten(f"campaign {campaign} was not opened before its first batch")
-        return identity
-
-    def _append(
-        self, connection: sqlite3.Connection, kind: Kind, campaign: str, batch: str | None, data: Mapping[str, Any]
-    ) -> None:
-        """Write an entry, but only if it is a step of the batch's state machine."""
-        entry = Entry(kind, campaign, batch, self._home._clock.now(), self.run, data)  # noqa: SLF001
-        if batch is not None:
-            before: BatchState | None = None
-            for earlier in _read_entries(connection, "WHERE campaign = ? AND batch = ?", [campaign, batch]):
-                before = step(before, earlier)
-            step(before, entry)
-        connection.execute(
-            "INSERT INTO journal (at, run, kind, campaign, batch, data) VALUES (?, ?, ?, ?, ?, ?)",
-            (to_text(entry.at), self.run, kind, campaign, batch, json.dumps(data, sort_keys=True)),
-        )
-
-    def _transaction(self, write: Callable[[sqlite3.Connection], None]) -> None:
-        folder = self._home._folder  # noqa: SLF001
-        connection = self._home._open(create=True)  # noqa: SLF001
-        if connection is None:
-            raise StateUnavailable(f"the state home {folder} cannot be opened")
-        with _as_unavailable(folder):
+    @contextlib.contextmanager
+    def _transaction(self, holder: Holder | None) -> Iterator[sqlite3.Connection]:
+        with self._mutex, _as_unavailable(self._folder):
+            connection = self._open(create=True)
+            assert connection is not None
             connection.execute("BEGIN IMMEDIATE")
             try:
-                write(connection)
+                if holder is not None:
+                    _require_fence(connection, holder)
+                yield connection
                 connection.execute("COMMIT")
             except BaseException:
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")
                 raise
 
+    def _open(self, *, create: bool) -> sqlite3.Connection | None:
+        if self._connection is None and (create or (self._folder / "state.db").exists()):
+            self._connection = _connect(self._folder / "state.db")
+        return self._connection
+
 
 def _connect(path: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(path, timeout=limits.STATE_BUSY_TIMEOUT_S, isolation_level=None)
+    # One connection for all threads of the process, which take turns.
+    connection = sqlite3.connect(
+        path, timeout=limits.STATE_BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False
+    )
     try:
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
@@ -371,22 +321,64 @@ def _migrate(connection: sqlite3.Connection, path: Path) -> None:
     connection.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} PRAGMA user_version = {FORMAT}; COMMIT;")
 
 
-def _read_entries(connection: sqlite3.Connection, where: str, values: list[str]) -> Iterator[Entry]:
-    query = f"SELECT kind, campaign, batch, at, run, data FROM journal {where} ORDER BY seq"  # noqa: S608 - our own text
-    for kind, name, batch, at, run, data in connection.execute(query, values):
-        yield Entry(Kind(kind), name, batch, from_text(at), run, json.loads(data))
+def _write_change(connection: sqlite3.Connection, change: Change) -> None:
+    entry = change.entry
+    if change.salt is not None:
+        connection.execute(
+            "INSERT INTO campaigns (name, salt) VALUES (?, ?) ON CONFLICT (name) DO NOTHING",
+            (entry.campaign, change.salt),
+        )
+    if change.add is not None:
+        _add_rows(connection, entry.campaign, change.add.batch, change.add.recipients)
+    _append(connection, entry)
+    if change.free:
+        connection.execute(
+            "DELETE FROM ledger WHERE campaign = (SELECT id FROM campaigns WHERE name = ?) AND batch = "
+            "(SELECT b.id FROM batches b JOIN campaigns c ON c.id = b.campaign WHERE c.name = ? AND b.digest = ?)",
+            (entry.campaign, entry.campaign, entry.batch),
+        )
 
 
-def _batch_row(connection: sqlite3.Connection, campaign: int, digest: str) -> int:
-    row = connection.execute("SELECT id FROM batches WHERE campaign = ? AND digest = ?", (campaign, digest)).fetchone()
-    if row is None:
-        raise AlreadyWritten(f"batch {digest} has an outcome but was never intended")
-    return int(row[0])
+def _add_rows(connection: sqlite3.Connection, campaign: str, batch: str, recipients: Sequence[bytes]) -> None:
+    (number,) = connection.execute("SELECT id FROM campaigns WHERE name = ?", (campaign,)).fetchone()
+    connection.execute("INSERT INTO batches (campaign, digest) VALUES (?, ?) ON CONFLICT DO NOTHING", (number, batch))
+    (row,) = connection.execute("SELECT id FROM batches WHERE campaign = ? AND digest = ?", (number, batch)).fetchone()
+    try:
+        connection.executemany(
+            "INSERT INTO ledger (campaign, recipient, batch) VALUES (?, ?, ?)",
+            [(number, recipient, row) for recipient in recipients],
+        )
+    except sqlite3.IntegrityError:
+        raise AlreadyWritten(f"a recipient of batch {batch} is in the ledger already") from None
 
 
-def _recipient(key: bytes, phone: str) -> bytes:
-    """The ledger's name of a number: keyed, so that nobody can test a guess without the key; 16 bytes."""
-    return hashlib.blake2b(phone.encode("ascii"), key=key, digest_size=16).digest()
+def _append(connection: sqlite3.Connection, entry: Entry) -> None:
+    data = json.dumps(dict(entry.data), sort_keys=True)
+    connection.execute(
+        "INSERT INTO journal (at, run, kind, campaign, batch, data) VALUES (?, ?, ?, ?, ?, ?)",
+        (to_text(entry.at), entry.run, entry.kind, entry.campaign, entry.batch, data),
+    )
+
+
+def _get(connection: sqlite3.Connection, name: str) -> list[str] | None:
+    row: list[str] | None = connection.execute("SELECT value FROM meta WHERE name = ?", (name,)).fetchone()
+    return row
+
+
+def _put(connection: sqlite3.Connection, name: str, value: str) -> None:
+    connection.execute(
+        "INSERT INTO meta (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+        (name, value),
+    )
+
+
+def _require_fence(connection: sqlite3.Connection, holder: Holder) -> None:
+    current = _get(connection, "fence")
+    if current is None or int(current[0]) != holder.fence:
+        raise LeaseLost(
+            f"the lease of run {holder.run} was taken away; it writes and sends nothing more",
+            hint="see `octoplan status` for who applies now",
+        )
 
 
 @contextlib.contextmanager
@@ -409,11 +401,11 @@ def _try_lock(handle: TextIO, how: int) -> bool:
     return True
 
 
-def _write_holder(handle: TextIO, run: str, since: datetime) -> None:
+def _write_holder(handle: TextIO, holder: Holder) -> None:
     handle.seek(0)
     handle.truncate(0)
-    holder = {"run": run, "owner": getpass.getuser(), "host": socket.gethostname(), "pid": os.getpid()}
-    handle.write(json.dumps(holder | {"since": to_text(since)}))
+    data = {"run": holder.run, "owner": holder.owner, "host": holder.host, "pid": holder.pid, "fence": holder.fence}
+    handle.write(json.dumps(data | {"since": to_text(holder.since), "url": holder.url}))
     handle.flush()
 
 
@@ -421,6 +413,7 @@ def _read_holder(handle: TextIO) -> Holder | None:
     handle.seek(0)
     try:
         data = json.loads(handle.read())
-        return Holder(data["run"], data["owner"], data["host"], data["pid"], from_text(data["since"]))
+        since = from_text(data["since"])
+        return Holder(data["run"], data["owner"], data["host"], data["pid"], since, data["fence"], url=data["url"])
     except (ValueError, KeyError):
         return None

@@ -5,8 +5,11 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 from octoplan.clock import Mark
+from octoplan.state.store import Holder
 
 EPOCH = datetime(2027, 1, 1, tzinfo=UTC)
+HOLDER = Holder("r_1", "dana", "build-7", 4711, EPOCH)
+"""Whose lease the tests hold."""
 
 
 class ManualClock:

@@ -26,9 +26,10 @@ from octoplan.gateway.port import (
     Unknown,
 )
 from octoplan.plan.outgoing import Outgoing
+from octoplan.state.home import Session
 from octoplan.state.journal import Kind, Phase
-from octoplan.state.local import LocalHome, LocalSession
-from tests.clocks import ManualClock
+from octoplan.state.local import local_home
+from tests.clocks import HOLDER, ManualClock
 
 KEY = DigestKey(bytes(range(32)))
 DIGEST = "b1_x"
@@ -63,7 +64,7 @@ class ScriptedGateway:
 class Bench:
     """A real local home, a scripted API and a clock that is moved by hand."""
 
-    def __init__(self, session: LocalSession, clock: ManualClock) -> None:
+    def __init__(self, session: Session, clock: ManualClock) -> None:
         self.session = session
         self.clock = clock
         session.open_campaign("sale", {})
@@ -103,8 +104,8 @@ class Bench:
 @pytest.fixture
 def bench(tmp_path: Path) -> Iterator[Bench]:
     clock = ManualClock()
-    home = LocalHome(tmp_path, "production", KEY, clock)
-    with home.session("r_1") as session:
+    home = local_home(tmp_path, "production", KEY, clock)
+    with home.session(HOLDER) as session:
         yield Bench(session, clock)
     home.close()
 

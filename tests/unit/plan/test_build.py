@@ -15,10 +15,10 @@ from octoplan.gateway.port import Accepted, Outcome, RefusalClass, Refused, Send
 from octoplan.plan.build import build_action, check_balance
 from octoplan.plan.model import Action, ActionKind
 from octoplan.plan.outgoing import fresh_batches
-from octoplan.state.home import Intent
+from octoplan.state.home import Intent, Session
 from octoplan.state.journal import Kind
-from octoplan.state.local import LocalHome, LocalSession
-from tests.clocks import ManualClock
+from octoplan.state.local import local_home
+from tests.clocks import HOLDER, ManualClock
 from tests.unit.plan.projects import CAMPAIGN, KEY, FixedPrices, numbers, prepare, write_project
 
 NOW = datetime(2027, 3, 1, 9, tzinfo=UTC)
@@ -30,21 +30,21 @@ def clock() -> ManualClock:
 
 
 @pytest.fixture
-def session(tmp_path: Path, clock: ManualClock) -> Iterator[LocalSession]:
-    home = LocalHome(tmp_path / "state", "production", KEY, clock)
-    with home.session("r_1") as held:
+def session(tmp_path: Path, clock: ManualClock) -> Iterator[Session]:
+    home = local_home(tmp_path / "state", "production", KEY, clock)
+    with home.session(HOLDER) as held:
         yield held
     home.close()
 
 
-def action(root: Path, session: LocalSession, *, prices: FixedPrices | None = None, now: datetime = NOW) -> Action:
+def action(root: Path, session: Session, *, prices: FixedPrices | None = None, now: datetime = NOW) -> Action:
     prepared = prepare(root, batch_size=3)
     with prepared.audience:
         state = session.campaigns().get("sale")
-        return build_action(prepared, state, session, prices or FixedPrices(), now)
+        return build_action(prepared, state, session, prices or FixedPrices(), ManualClock(now))
 
 
-def send(root: Path, session: LocalSession, how_many: int, outcome: Kind | None = Kind.SENT) -> None:
+def send(root: Path, session: Session, how_many: int, outcome: Kind | None = Kind.SENT) -> None:
     """Record the first batches as if an apply had sent them."""
     prepared = prepare(root, batch_size=3)
     with prepared.audience:
@@ -61,7 +61,7 @@ def codes(found: Action) -> list[str]:
     return [reason.code for reason in found.reasons]
 
 
-def test_a_new_campaign_is_sent(tmp_path: Path, session: LocalSession) -> None:
+def test_a_new_campaign_is_sent(tmp_path: Path, session: Session) -> None:
     """One request a batch; the cost is the price times the recipients."""
     write_project(tmp_path, numbers(10))
     found = action(tmp_path, session)
@@ -69,7 +69,7 @@ def test_a_new_campaign_is_sent(tmp_path: Path, session: LocalSession) -> None:
     assert found.cost.total == Decimal("0.50")
 
 
-def test_one_question_prices_a_stratum(tmp_path: Path, session: LocalSession) -> None:
+def test_one_question_prices_a_stratum(tmp_path: Path, session: Session) -> None:
     """Recipients of one country and length cost the same, so the API is asked once for all of them."""
     write_project(tmp_path, [*numbers(10), "+12025550123", "+12025550124"])
     prices = FixedPrices()
@@ -78,17 +78,17 @@ def test_one_question_prices_a_stratum(tmp_path: Path, session: LocalSession) ->
     assert [(unit.country, unit.recipients) for unit in found.cost.unit_prices] == [("FR", 10), ("US", 2)]
 
 
-def test_offline_the_cost_is_unknown_and_not_zero(tmp_path: Path, session: LocalSession) -> None:
+def test_offline_the_cost_is_unknown_and_not_zero(tmp_path: Path, session: Session) -> None:
     """Nobody was asked."""
     write_project(tmp_path, numbers(4))
     prepared = prepare(tmp_path)
     with prepared.audience:
-        found = build_action(prepared, None, session, None, NOW)
+        found = build_action(prepared, None, session, None, ManualClock(NOW))
     assert found.cost.total is None
     assert all(batch.cost is None for batch in found.batches)
 
 
-def test_a_part_that_was_sent_is_not_sent_again(tmp_path: Path, session: LocalSession) -> None:
+def test_a_part_that_was_sent_is_not_sent_again(tmp_path: Path, session: Session) -> None:
     """Resume: the rest only, and the plan says how many have it."""
     write_project(tmp_path, numbers(10))
     send(tmp_path, session, 2)
@@ -96,7 +96,7 @@ def test_a_part_that_was_sent_is_not_sent_again(tmp_path: Path, session: LocalSe
     assert (found.kind, found.recipients, found.sent_recipients) == (ActionKind.RESUME, 4, 6)
 
 
-def test_when_all_is_sent_there_is_nothing_to_do(tmp_path: Path, session: LocalSession) -> None:
+def test_when_all_is_sent_there_is_nothing_to_do(tmp_path: Path, session: Session) -> None:
     """And no price is asked."""
     write_project(tmp_path, numbers(6))
     send(tmp_path, session, 2)
@@ -106,9 +106,7 @@ def test_when_all_is_sent_there_is_nothing_to_do(tmp_path: Path, session: LocalS
     assert found.sent_cost == Decimal("0.30")
 
 
-def test_an_unknown_outcome_is_repeated_inside_the_window_and_settled_outside(
-    tmp_path: Path, session: LocalSession
-) -> None:
+def test_an_unknown_outcome_is_repeated_inside_the_window_and_settled_outside(tmp_path: Path, session: Session) -> None:
     """20 hours after the first try, or with a clock that went backwards, a person must decide."""
     write_project(tmp_path, numbers(6))
     send(tmp_path, session, 1, outcome=None)
@@ -120,7 +118,7 @@ def test_an_unknown_outcome_is_repeated_inside_the_window_and_settled_outside(
         assert (outside.kind, outside.reasons[0].exit_code) == (ActionKind.UNKNOWN, ExitCode.UNKNOWN)
 
 
-def test_an_unknown_batch_whose_rows_changed_is_a_persons_decision(tmp_path: Path, session: LocalSession) -> None:
+def test_an_unknown_batch_whose_rows_changed_is_a_persons_decision(tmp_path: Path, session: Session) -> None:
     """It cannot be repeated as it was, so it is not repeated at all."""
     write_project(tmp_path, numbers(6))
     send(tmp_path, session, 1, outcome=None)
@@ -139,7 +137,7 @@ def test_an_unknown_batch_whose_rows_changed_is_a_persons_decision(tmp_path: Pat
     ],
 )
 def test_an_edited_sent_campaign_is_a_conflict(
-    tmp_path: Path, session: LocalSession, before: str, after: str, code: str
+    tmp_path: Path, session: Session, before: str, after: str, code: str
 ) -> None:
     """What was sent cannot be changed; each field that differs is named."""
     write_project(tmp_path, numbers(6), campaign=CAMPAIGN.replace('name }}"', 'name }} STOP au XXXXX"'))
@@ -152,7 +150,7 @@ def test_an_edited_sent_campaign_is_a_conflict(
     assert found.batches == ()
 
 
-def test_an_edited_list_of_a_sent_campaign_is_a_conflict(tmp_path: Path, session: LocalSession) -> None:
+def test_an_edited_list_of_a_sent_campaign_is_a_conflict(tmp_path: Path, session: Session) -> None:
     """One number more or less; the order of the rows does not count."""
     write_project(tmp_path, numbers(6))
     send(tmp_path, session, 2)
@@ -163,7 +161,7 @@ def test_an_edited_list_of_a_sent_campaign_is_a_conflict(tmp_path: Path, session
         assert codes(action(tmp_path, session)) == ["changed-audience"]
 
 
-def test_an_opt_out_is_no_edit_of_the_list(tmp_path: Path, session: LocalSession) -> None:
+def test_an_opt_out_is_no_edit_of_the_list(tmp_path: Path, session: Session) -> None:
     """Somebody who said STOP between two runs is left out; the rest goes on."""
     write_project(tmp_path, numbers(6))
     send(tmp_path, session, 1)
@@ -181,7 +179,7 @@ def _column(phones: list[str]) -> object:
     return pa.array(phones, pa.string())
 
 
-def test_what_was_certainly_not_sent_may_be_edited(tmp_path: Path, session: LocalSession) -> None:
+def test_what_was_certainly_not_sent_may_be_edited(tmp_path: Path, session: Session) -> None:
     """Refused as a whole: nobody has it, so the text may be mended."""
     write_project(tmp_path, numbers(3))
     send(tmp_path, session, 1, outcome=Kind.REFUSED)
@@ -197,7 +195,7 @@ def test_what_was_certainly_not_sent_may_be_edited(tmp_path: Path, session: Loca
         ("max_unit_price: 0.049", "over-max-unit-price"),
     ],
 )
-def test_a_limit_that_is_passed_blocks(tmp_path: Path, session: LocalSession, limit: str, code: str) -> None:
+def test_a_limit_that_is_passed_blocks(tmp_path: Path, session: Session, limit: str, code: str) -> None:
     """Just over is blocked, exactly at the limit is not."""
     write_project(tmp_path, numbers(10), extra=f"limits: {{{limit}}}\n")
     found = action(tmp_path, session)
@@ -207,14 +205,14 @@ def test_a_limit_that_is_passed_blocks(tmp_path: Path, session: LocalSession, li
     assert action(tmp_path, session).kind is ActionKind.SEND
 
 
-def test_limits_count_what_was_sent_before(tmp_path: Path, session: LocalSession) -> None:
+def test_limits_count_what_was_sent_before(tmp_path: Path, session: Session) -> None:
     """A campaign cannot pass its budget in two halves."""
     write_project(tmp_path, numbers(10), extra="limits: {max_recipients: 9, max_cost: 0.49}\n")
     send(tmp_path, session, 2)
     assert codes(action(tmp_path, session)) == ["over-max-recipients", "over-max-cost"]
 
 
-def test_the_longest_message_counts_for_the_number_of_parts(tmp_path: Path, session: LocalSession) -> None:
+def test_the_longest_message_counts_for_the_number_of_parts(tmp_path: Path, session: Session) -> None:
     """One recipient with an accent makes two parts of a text that is one part for the others."""
     campaign = CAMPAIGN.replace("Bonjour", "Bonjour " + "a" * 70)
     write_project(tmp_path, numbers(2), campaign=campaign, extra="limits: {max_segments: 1}\n")
@@ -223,24 +221,24 @@ def test_the_longest_message_counts_for_the_number_of_parts(tmp_path: Path, sess
     assert codes(action(tmp_path, session)) == ["over-max-segments"]
 
 
-def test_with_a_budget_an_unknown_price_blocks(tmp_path: Path, session: LocalSession) -> None:
+def test_with_a_budget_an_unknown_price_blocks(tmp_path: Path, session: Session) -> None:
     """What cannot be shown to stay under the limit does not."""
     write_project(tmp_path, numbers(2), extra="limits: {max_cost: 100}\n")
     prepared = prepare(tmp_path)
     with prepared.audience:
-        found = build_action(prepared, None, session, None, NOW)
+        found = build_action(prepared, None, session, None, ManualClock(NOW))
     assert codes(found) == ["cost-unknown"]
 
 
 @pytest.mark.parametrize("field", ["at", "not_after"])
-def test_a_time_that_has_passed_blocks_and_never_means_now(tmp_path: Path, session: LocalSession, field: str) -> None:
+def test_a_time_that_has_passed_blocks_and_never_means_now(tmp_path: Path, session: Session, field: str) -> None:
     """Exit code 8."""
     write_project(tmp_path, numbers(2), campaign=CAMPAIGN + f'schedule: {{{field}: "2027-03-01T09:59"}}\n')
     found = action(tmp_path, session)
     assert (found.kind, found.reasons[0].exit_code) == (ActionKind.BLOCKED, ExitCode.WINDOW)
 
 
-def test_what_was_handed_over_for_later_is_scheduled(tmp_path: Path, session: LocalSession) -> None:
+def test_what_was_handed_over_for_later_is_scheduled(tmp_path: Path, session: Session) -> None:
     """Sent as far as we are concerned, but not on the phones yet."""
     write_project(tmp_path, numbers(3), campaign=CAMPAIGN + 'schedule: {at: "2027-03-02T10:00"}\n')
     prepared = prepare(tmp_path, batch_size=3)
@@ -265,20 +263,20 @@ class Wrong(FixedPrices):
         return Accepted("", 7, Decimal("0.05"))
 
 
-def test_what_the_api_refuses_in_simulation_is_blocked(tmp_path: Path, session: LocalSession) -> None:
+def test_what_the_api_refuses_in_simulation_is_blocked(tmp_path: Path, session: Session) -> None:
     """With the API's code and words; the price stays unknown."""
     write_project(tmp_path, numbers(2))
     found = action(tmp_path, session, prices=Refusing())
     assert (found.kind, codes(found), found.cost.total) == (ActionKind.BLOCKED, ["api-121"], None)
 
 
-def test_a_price_for_another_number_of_contacts_is_no_price(tmp_path: Path, session: LocalSession) -> None:
+def test_a_price_for_another_number_of_contacts_is_no_price(tmp_path: Path, session: Session) -> None:
     """One contact was asked for; an answer for seven says nothing."""
     write_project(tmp_path, numbers(2))
     assert action(tmp_path, session, prices=Wrong()).cost.total is None
 
 
-def test_the_fee_for_the_blacklist_option_is_counted_once_a_request(tmp_path: Path, session: LocalSession) -> None:
+def test_the_fee_for_the_blacklist_option_is_counted_once_a_request(tmp_path: Path, session: Session) -> None:
     """Octopush's page on scheduled sending: 0.01 for each request."""
     write_project(tmp_path, numbers(10), campaign=CAMPAIGN + "auto_remove_blacklisted_numbers: true\n")
     prices = FixedPrices()
@@ -286,7 +284,7 @@ def test_the_fee_for_the_blacklist_option_is_counted_once_a_request(tmp_path: Pa
     assert not any(request.auto_remove_blacklisted_numbers for request in prices.asked)
 
 
-def test_the_wallet_pays_campaigns_in_order_until_it_is_empty(tmp_path: Path, session: LocalSession) -> None:
+def test_the_wallet_pays_campaigns_in_order_until_it_is_empty(tmp_path: Path, session: Session) -> None:
     """What it does not pay for is blocked, with what must remain taken into account."""
     write_project(tmp_path, numbers(10))
     one = action(tmp_path, session)
@@ -296,7 +294,7 @@ def test_the_wallet_pays_campaigns_in_order_until_it_is_empty(tmp_path: Path, se
     assert kept[0].kind is ActionKind.BLOCKED
 
 
-def test_an_empty_audience_is_said_and_not_called_sent(tmp_path: Path, session: LocalSession) -> None:
+def test_an_empty_audience_is_said_and_not_called_sent(tmp_path: Path, session: Session) -> None:
     """Nobody was ever written to."""
     write_project(tmp_path, ["not a number"])
     found = action(tmp_path, session)

@@ -8,34 +8,34 @@ from pathlib import Path
 import pytest
 
 from octoplan.plan.outgoing import Outgoing, fresh_batches, reopened_batches
-from octoplan.state.home import Intent
+from octoplan.state.home import Intent, Session
 from octoplan.state.journal import Kind
-from octoplan.state.local import LocalHome, LocalSession
-from tests.clocks import ManualClock
+from octoplan.state.local import local_home
+from tests.clocks import HOLDER, ManualClock
 from tests.unit.plan.projects import KEY, numbers, prepare, write_project
 
 
 @pytest.fixture
-def session(tmp_path: Path) -> Iterator[LocalSession]:
-    home = LocalHome(tmp_path / "state", "production", KEY, ManualClock())
-    with home.session("r_1") as held:
+def session(tmp_path: Path) -> Iterator[Session]:
+    home = local_home(tmp_path / "state", "production", KEY, ManualClock())
+    with home.session(HOLDER) as held:
         yield held
     home.close()
 
 
-def fresh(root: Path, session: LocalSession, batch_size: int = 3) -> list[Outgoing]:
+def fresh(root: Path, session: Session, batch_size: int = 3) -> list[Outgoing]:
     prepared = prepare(root, batch_size=batch_size)
     with prepared.audience:
         return list(fresh_batches(prepared.dispatch, session.campaigns().get("sale"), session))
 
 
-def reopened(root: Path, session: LocalSession, batch_size: int = 3) -> list[Outgoing]:
+def reopened(root: Path, session: Session, batch_size: int = 3) -> list[Outgoing]:
     prepared = prepare(root, batch_size=batch_size)
     with prepared.audience:
         return list(reopened_batches(prepared.dispatch, session.campaigns()["sale"], session))
 
 
-def intend(session: LocalSession, batch: Outgoing) -> None:
+def intend(session: Session, batch: Outgoing) -> None:
     session.open_campaign("sale", {})
     intent = Intent("sale", batch.digest, batch.request_id, batch.attempt, batch.recipients, batch.segments, None, None)
     session.intend(intent, batch.phones)
@@ -45,7 +45,7 @@ def phones_of(batches: list[Outgoing]) -> list[str]:
     return [phone for batch in batches for phone in batch.phones.to_pylist()]
 
 
-def test_everybody_is_in_exactly_one_batch(tmp_path: Path, session: LocalSession) -> None:
+def test_everybody_is_in_exactly_one_batch(tmp_path: Path, session: Session) -> None:
     """No recipient is left out and none is in two; no batch is over the size."""
     write_project(tmp_path, numbers(10))
     batches = fresh(tmp_path, session)
@@ -55,7 +55,7 @@ def test_everybody_is_in_exactly_one_batch(tmp_path: Path, session: LocalSession
 
 @pytest.mark.parametrize("sent", [[0], [1], [3], [0, 2], [0, 1, 2, 3]])
 def test_what_is_left_after_some_batches_is_the_other_batches(
-    tmp_path: Path, session: LocalSession, sent: list[int]
+    tmp_path: Path, session: Session, sent: list[int]
 ) -> None:
     """Whichever batches are done, the rest comes out with the same digests and request ids: a resume is the plan."""
     write_project(tmp_path, numbers(10))
@@ -67,7 +67,7 @@ def test_what_is_left_after_some_batches_is_the_other_batches(
     assert [batch.request_id for batch in fresh(tmp_path, session)] == rest
 
 
-def test_an_unknown_batch_comes_back_with_the_same_bytes(tmp_path: Path, session: LocalSession) -> None:
+def test_an_unknown_batch_comes_back_with_the_same_bytes(tmp_path: Path, session: Session) -> None:
     """Same body, same request id; and its people are in no other batch."""
     write_project(tmp_path, numbers(10))
     before = fresh(tmp_path, session)
@@ -83,7 +83,7 @@ def test_an_unknown_batch_comes_back_with_the_same_bytes(tmp_path: Path, session
 
 
 def test_an_unknown_batch_is_repeated_as_it_was_even_if_the_batch_size_changed(
-    tmp_path: Path, session: LocalSession
+    tmp_path: Path, session: Session
 ) -> None:
     """Who was in it is remembered; how the rest is cut does not matter."""
     write_project(tmp_path, numbers(10))
@@ -93,7 +93,7 @@ def test_an_unknown_batch_is_repeated_as_it_was_even_if_the_batch_size_changed(
     assert again.request == before[1].request
 
 
-def test_an_unknown_batch_whose_rows_changed_cannot_be_repeated(tmp_path: Path, session: LocalSession) -> None:
+def test_an_unknown_batch_whose_rows_changed_cannot_be_repeated(tmp_path: Path, session: Session) -> None:
     """Another value, or a missing row: other bytes, so it is left to a person; its people get nothing meanwhile."""
     write_project(tmp_path, numbers(10))
     before = fresh(tmp_path, session)
@@ -105,7 +105,7 @@ def test_an_unknown_batch_whose_rows_changed_cannot_be_repeated(tmp_path: Path, 
     assert not set(phones_of([before[1]])) & set(phones_of(fresh(tmp_path, session)))
 
 
-def test_after_a_refusal_the_same_content_carries_the_next_attempt(tmp_path: Path, session: LocalSession) -> None:
+def test_after_a_refusal_the_same_content_carries_the_next_attempt(tmp_path: Path, session: Session) -> None:
     """The digest stays, the request id changes."""
     write_project(tmp_path, numbers(3))
     (before,) = fresh(tmp_path, session)

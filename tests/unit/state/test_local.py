@@ -1,8 +1,9 @@
-"""The local state home: what it keeps, what it refuses, and what a second process sees."""
+"""What is special to the local state home; what every home keeps is in the contract suite."""
 
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import sqlite3
 import subprocess
@@ -15,153 +16,50 @@ import pytest
 from octoplan.clock import SystemClock
 from octoplan.diagnostics import StateUnavailable
 from octoplan.digests import DigestKey
-from octoplan.state.home import AlreadyWritten, Intent
-from octoplan.state.journal import BrokenJournal, Kind, Phase
-from octoplan.state.local import LocalHome, create_key, read_key
+from octoplan.state.home import Home, Intent
+from octoplan.state.journal import Kind, Phase
+from octoplan.state.local import create_key, local_home, read_key
+from octoplan.state.store import Holder, LeaseHeld
 
 KEY = DigestKey(bytes(range(32)))
-ALICE, BOB, CAROL = "+33612345601", "+33612345602", "+33612345603"
+ALICE, BOB = "+33612345601", "+33612345602"
 
 
-def home_in(folder: Path) -> LocalHome:
-    return LocalHome(folder, "production", KEY, SystemClock())
+def home_in(folder: Path) -> Home:
+    return local_home(folder, "production", KEY, SystemClock())
 
 
-def intent(digest: str = "b1_x", recipients: int = 2, attempt: int = 1, campaign: str = "sale") -> Intent:
-    return Intent(campaign, digest, f"id{attempt}", attempt, recipients, recipients, "0.10", None)
+def database(folder: Path) -> Path:
+    return folder / "environments" / "production" / "state.db"
+
+
+def holder(run: str = "r_1") -> Holder:
+    return Holder(run, "dana", "build-7", os.getpid(), SystemClock().now())
+
+
+def intent(digest: str = "b1_x", recipients: int = 2) -> Intent:
+    return Intent("sale", digest, "id1", 1, recipients, recipients, "0.10", None)
 
 
 def numbers(*phones: str) -> pa.StringArray:
     return pa.array(phones, pa.string())
 
 
-def test_what_was_written_is_there_for_the_next_process(tmp_path: Path) -> None:
-    """Journal and ledger survive closing and opening again."""
-    home = home_in(tmp_path)
-    with home.session("r_1") as session:
-        session.open_campaign("sale", {"type": "sms_premium"})
-        session.intend(intent(), numbers(ALICE, BOB))
-        session.record(Kind.SENT, "sale", "b1_x", {"ticket": "sms_1"})
-    home.close()
-    again = home_in(tmp_path)
-    assert again.campaigns()["sale"].batches["b1_x"].ticket == "sms_1"
-    assert again.campaigns()["sale"].content == {"type": "sms_premium"}
-    assert again.written("sale", numbers(CAROL, BOB, ALICE)).to_pylist() == [None, "b1_x", "b1_x"]
-    again.close()
-
-
-def test_a_recipient_cannot_be_in_two_batches_of_a_campaign(tmp_path: Path) -> None:
-    """The store itself refuses the second row, and then nothing of that batch is written."""
-    home = home_in(tmp_path)
-    with home.session("r_1") as session:
-        session.open_campaign("sale", {})
-        session.intend(intent("b1_x"), numbers(ALICE, BOB))
-        with pytest.raises(AlreadyWritten):
-            session.intend(intent("b1_y"), numbers(CAROL, BOB))
-        assert session.written("sale", numbers(CAROL)).to_pylist() == [None]
-        assert set(session.campaigns()["sale"].batches) == {"b1_x"}
-    home.close()
-
-
-def test_two_campaigns_may_write_to_the_same_person(tmp_path: Path) -> None:
-    """The ledger is per campaign, and its rows differ, so that campaigns cannot be linked through it."""
-    home = home_in(tmp_path)
-    with home.session("r_1") as session:
-        for campaign in ("sale", "news"):
-            session.open_campaign(campaign, {})
-            session.intend(intent(recipients=1, campaign=campaign), numbers(ALICE))
-    home.close()
-    with sqlite3.connect(tmp_path / "environments" / "production" / "state.db") as connection:
-        rows = [row for (row,) in connection.execute("SELECT recipient FROM ledger")]
-    connection.close()
-    assert len(set(rows)) == 2
-
-
-@pytest.mark.parametrize("kind", [Kind.NOT_SENT, Kind.REFUSED, Kind.SETTLED_NOT_SENT])
-def test_a_certain_not_sent_frees_the_recipients(tmp_path: Path, kind: Kind) -> None:
-    """Who certainly got nothing can be written to again; the batch may be intended anew."""
-    home = home_in(tmp_path)
-    with home.session("r_1") as session:
-        session.open_campaign("sale", {})
-        session.intend(intent(), numbers(ALICE, BOB))
-        session.record(kind, "sale", "b1_x", {})
-        assert session.written("sale", numbers(ALICE)).to_pylist() == [None]
-        attempt = session.campaigns()["sale"].batches["b1_x"].next_attempt
-        session.intend(intent(attempt=attempt), numbers(ALICE, BOB))
-        assert session.campaigns()["sale"].batches["b1_x"].phase is Phase.OPEN
-    home.close()
-
-
-@pytest.mark.parametrize("kind", [Kind.UNKNOWN, Kind.SENT, Kind.SETTLED_SENT])
-def test_anything_else_keeps_them(tmp_path: Path, kind: Kind) -> None:
-    """Who may have got it stays in the ledger."""
-    home = home_in(tmp_path)
-    with home.session("r_1") as session:
-        session.open_campaign("sale", {})
-        session.intend(intent(), numbers(ALICE, BOB))
-        session.record(kind, "sale", "b1_x", {})
-        assert session.written("sale", numbers(ALICE)).to_pylist() == ["b1_x"]
-    home.close()
-
-
-@pytest.mark.parametrize("attempt", [1, 3])
-def test_the_home_refuses_an_entry_that_is_no_step(tmp_path: Path, attempt: int) -> None:
-    """A batch that was sent cannot be intended again, under no attempt number and for no other recipients."""
-    home = home_in(tmp_path)
-    with home.session("r_1") as session:
-        session.open_campaign("sale", {})
-        session.intend(intent(), numbers(ALICE, BOB))
-        session.record(Kind.SENT, "sale", "b1_x", {})
-        with pytest.raises(BrokenJournal):
-            session.intend(intent(recipients=1, attempt=attempt), numbers(CAROL))
-        with pytest.raises(BrokenJournal):
-            session.record(Kind.NOT_SENT, "sale", "b1_x", {})
-        assert session.written("sale", numbers(ALICE, CAROL)).to_pylist() == ["b1_x", None]
-        assert session.campaigns()["sale"].batches["b1_x"].phase is Phase.SENT
-    home.close()
-
-
-def test_content_may_change_only_until_something_was_sent(tmp_path: Path) -> None:
-    """While every batch is free the new content counts; afterwards another one is refused."""
-    home = home_in(tmp_path)
-    with home.session("r_1") as session:
-        session.open_campaign("sale", {"sender": "ACME"})
-        session.intend(intent(), numbers(ALICE, BOB))
-        session.record(Kind.REFUSED, "sale", "b1_x", {})
-        session.open_campaign("sale", {"sender": "OTHER"})
-        assert session.campaigns()["sale"].content == {"sender": "OTHER"}
-        session.intend(intent(attempt=2), numbers(ALICE, BOB))
-        with pytest.raises(AlreadyWritten):
-            session.open_campaign("sale", {"sender": "THIRD"})
-    home.close()
-
-
-def test_no_number_is_in_the_files(tmp_path: Path) -> None:
-    """The state holds keyed digests; no spelling of a phone number is in any of its bytes."""
-    home = home_in(tmp_path)
-    with home.session("r_1") as session:
-        session.open_campaign("sale", {})
-        session.intend(intent(), numbers(ALICE, BOB))
-    home.close()
-    content = b"".join(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
-    assert ALICE[1:].encode() not in content
-    assert b"0612345601" not in content
-
-
 HOLD = """
-import sys
+import os, sys
 from pathlib import Path
 from octoplan.clock import SystemClock
 from octoplan.digests import DigestKey
-from octoplan.state.local import LocalHome
-home = LocalHome(Path(sys.argv[1]), "production", DigestKey(bytes(range(32))), SystemClock())
-with home.session("r_other"):
+from octoplan.state.local import local_home
+from octoplan.state.store import Holder
+home = local_home(Path(sys.argv[1]), "production", DigestKey(bytes(range(32))), SystemClock())
+with home.session(Holder("r_other", "sam", "here", os.getpid(), SystemClock().now())):
     print("held", flush=True)
     sys.stdin.read()
 """
 
 
-def test_one_apply_at_a_time_and_a_dead_one_holds_nothing(tmp_path: Path) -> None:
+def test_a_dead_apply_holds_nothing(tmp_path: Path) -> None:
     """While another process holds the lease its owner is named; when it is killed the lease is free at once."""
     other = subprocess.Popen(
         [sys.executable, "-c", HOLD, str(tmp_path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
@@ -170,18 +68,16 @@ def test_one_apply_at_a_time_and_a_dead_one_holds_nothing(tmp_path: Path) -> Non
     with other:
         assert other.stdout is not None
         assert other.stdout.readline() == "held\n"
-        holder = home.holder()
-        assert holder is not None
-        assert (holder.run, holder.pid) == ("r_other", other.pid)
-        with pytest.raises(StateUnavailable, match="r_other"), home.session("r_1"):
+        current = home.holder()
+        assert current is not None
+        assert (current.run, current.pid) == ("r_other", other.pid)
+        with pytest.raises(LeaseHeld, match="r_other"), home.session(holder()):
             pass
         os.kill(other.pid, signal.SIGKILL)
         other.wait()
         assert home.holder() is None
-        with home.session("r_1"):
-            holder = home_in(tmp_path).holder()
-            assert holder is not None
-            assert holder.run == "r_1"
+        with home.session(holder()):
+            pass
     home.close()
 
 
@@ -190,17 +86,107 @@ def test_a_plan_leaves_no_trace(tmp_path: Path) -> None:
     home = home_in(tmp_path)
     assert dict(home.campaigns()) == {}
     assert home.written("sale", numbers(ALICE)).to_pylist() == [None]
-    assert home.holder() is None
+    assert (home.holder(), home.stop_notice()) == (None, None)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_no_number_is_in_the_files(tmp_path: Path) -> None:
+    """The state holds keyed digests; no spelling of a phone number is in any of its bytes."""
+    home = home_in(tmp_path)
+    with home.session(holder()) as session:
+        session.open_campaign("sale", {})
+        session.intend(intent(), numbers(ALICE, BOB))
+    home.close()
+    content = b"".join(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
+    assert ALICE[1:].encode() not in content
+    assert b"0612345601" not in content
+
+
+def test_what_was_forgotten_is_not_in_the_files(tmp_path: Path) -> None:
+    """Neither the salt nor a ledger row is left in any page or log."""
+    home = home_in(tmp_path)
+    with home.session(holder()) as session:
+        session.open_campaign("sale", {})
+        session.intend(intent(), numbers(ALICE, BOB))
+        session.record(Kind.SENT, "sale", "b1_x", {})
+        connection = sqlite3.connect(database(tmp_path))
+        secrets = [
+            row[0] for row in connection.execute("SELECT salt FROM campaigns UNION SELECT recipient FROM ledger")
+        ]
+        connection.close()
+        assert len(secrets) == 3
+        session.forget("sale")
+    home.close()
+    content = b"".join(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
+    assert not any(secret in content for secret in secrets)
+
+
+@pytest.mark.parametrize("cut", [1, 17, 400, 5000])
+def test_a_torn_end_of_the_log_loses_no_earlier_entry(tmp_path: Path, cut: int) -> None:
+    """The write-ahead log is cut as a crash of the machine could cut it: what was durable before is still there."""
+    home = home_in(tmp_path)
+    copy = database(tmp_path / "copy")
+    copy.parent.mkdir(parents=True)
+    with home.session(holder()) as session:
+        session.open_campaign("sale", {})
+        session.intend(intent(), numbers(ALICE, BOB))
+        log = database(tmp_path).with_name("state.db-wal")
+        durable = log.stat().st_size
+        session.record(Kind.SENT, "sale", "b1_x", {})
+        torn = log.read_bytes()[: max(durable, log.stat().st_size - cut)]
+        copy.write_bytes(database(tmp_path).read_bytes())
+        copy.with_name("state.db-wal").write_bytes(torn)
+    home.close()
+    again = home_in(tmp_path / "copy")
+    assert again.campaigns()["sale"].batches["b1_x"].phase is Phase.OPEN
+    assert again.written("sale", numbers(ALICE)).to_pylist() == ["b1_x"]
+    again.close()
+
+
+def test_a_full_disk_is_exit_code_7_and_writes_nothing_by_halves(tmp_path: Path) -> None:
+    """No space left: the batch is not intended, so it is not sent; with space again it goes on."""
+    home = home_in(tmp_path)
+    with home.session(holder()) as session:
+        session.open_campaign("sale", {})
+        before = resource.getrlimit(resource.RLIMIT_FSIZE)
+        handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        size = database(tmp_path).with_name("state.db-wal").stat().st_size
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size + 100, before[1]))
+        try:
+            with pytest.raises(StateUnavailable):
+                session.intend(intent(), numbers(ALICE, BOB))
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, before)
+            signal.signal(signal.SIGXFSZ, handler)
+        assert session.campaigns()["sale"].batches == {}
+        session.intend(intent(), numbers(ALICE, BOB))
+    assert home.campaigns()["sale"].batches["b1_x"].phase is Phase.OPEN
+    home.close()
 
 
 def test_a_damaged_database_is_exit_code_7_and_not_a_traceback(tmp_path: Path) -> None:
     """Whatever SQLite says about a broken file becomes StateUnavailable."""
-    folder = tmp_path / "environments" / "production"
-    folder.mkdir(parents=True)
-    (folder / "state.db").write_bytes(b"this is no database, but it is long enough to look like one" * 20)
+    database(tmp_path).parent.mkdir(parents=True)
+    database(tmp_path).write_bytes(b"this is no database, but it is long enough to look like one" * 20)
     home = home_in(tmp_path)
     with pytest.raises(StateUnavailable):
+        home.campaigns()
+    home.close()
+
+
+def test_a_journal_that_contradicts_itself_is_refused_as_a_whole(tmp_path: Path) -> None:
+    """Somebody edited it: nothing is sent from it."""
+    home = home_in(tmp_path)
+    with home.session(holder()) as session:
+        session.open_campaign("sale", {})
+        session.intend(intent(), numbers(ALICE, BOB))
+        session.record(Kind.SENT, "sale", "b1_x", {})
+    home.close()
+    connection = sqlite3.connect(database(tmp_path))
+    with connection:
+        connection.execute("UPDATE journal SET kind = 'intended' WHERE kind = 'sent'")
+    connection.close()
+    with pytest.raises(StateUnavailable, match="contradicts"):
         home.campaigns()
     home.close()
 
@@ -208,10 +194,10 @@ def test_a_damaged_database_is_exit_code_7_and_not_a_traceback(tmp_path: Path) -
 def test_a_newer_format_is_refused_by_name(tmp_path: Path) -> None:
     """A state written by a newer octoplan is not touched."""
     home = home_in(tmp_path)
-    with home.session("r_1"):
+    with home.session(holder()):
         pass
     home.close()
-    connection = sqlite3.connect(tmp_path / "environments" / "production" / "state.db")
+    connection = sqlite3.connect(database(tmp_path))
     connection.execute("PRAGMA user_version = 99")
     connection.close()
     with pytest.raises(StateUnavailable, match="format 99"):

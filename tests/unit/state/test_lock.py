@@ -28,6 +28,7 @@ def batch(digest: str, phase: Phase = Phase.SENT, minutes: int = 0) -> BatchStat
         segments=512,
         planned_cost=Decimal("31.2320"),
         opened_at=at,
+        opened_mark=None,
         changed_at=at,
         cost=Decimal("31.2320"),
         ticket="sms_" + digest,

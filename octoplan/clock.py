@@ -44,6 +44,10 @@ class Clock(Protocol):
         """The machine's own count; `None` on a system that has none."""
         ...
 
+    def monotonic(self) -> float:
+        """Seconds that only ever rise, from no particular start: for pauses and patience within one run."""
+        ...
+
     def sleep(self, seconds: float) -> None:
         """Wait; may return early when the program is asked to stop."""
         ...
@@ -62,6 +66,10 @@ class SystemClock:
             return Mark(_BOOT_ID.read_text(encoding="ascii").strip(), time.clock_gettime(time.CLOCK_BOOTTIME))
         except (OSError, AttributeError):
             return None
+
+    def monotonic(self) -> float:
+        """Python's monotonic clock."""
+        return time.monotonic()
 
     def sleep(self, seconds: float) -> None:
         """Wait for `seconds`."""

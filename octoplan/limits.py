@@ -104,6 +104,10 @@ SEND_TRIES_MAX: Final = 5
 """Repeats of one request in one run, first try included, before the run stops."""
 BACKOFF_FIRST_S: Final = 0.5
 BACKOFF_MAX_S: Final = 30.0
+STOP_GRACE_S: Final = 5.0
+"""How long requests under way may take after SIGINT or SIGTERM; with everything else the process ends within 7 s."""
+LANES_MAX: Final = 32
+"""Requests at once; the API's own limit is not known."""
 RETRY_AFTER_MAX_S: Final = 300.0
 """A longer Retry-After ends the run instead of holding the lease."""
 

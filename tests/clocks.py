@@ -27,6 +27,9 @@ class ManualClock:
     def mark(self) -> Mark | None:
         return None if self.boot is None else Mark(self.boot, (self.at - EPOCH).total_seconds() + self.drift)
 
+    def monotonic(self) -> float:
+        return (self.at - EPOCH).total_seconds()
+
     def sleep(self, seconds: float) -> None:
         self.slept.append(seconds)
         self.advance(seconds)

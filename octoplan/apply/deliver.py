@@ -20,6 +20,7 @@ from typing import Any, Literal
 import tenacity
 
 from octoplan import limits
+from octoplan.apply.pace import Pace
 from octoplan.clock import Clock
 from octoplan.gateway.body import encode_body
 from octoplan.gateway.port import Accepted, Duplicate, Gateway, NotSent, Outcome, RefusalClass, Refused, Unknown
@@ -59,6 +60,8 @@ class Delivery:
     cost: Decimal | None = None
     anomaly: str | None = None
     refusal: Refused | None = None
+    is_strained: bool = False
+    """Whether a try was throttled or lost: the API should get fewer requests at once."""
 
 
 class _Again(Exception):
@@ -99,6 +102,7 @@ class Ports:
     gateway: Gateway
     session: StateSession
     clock: Clock
+    pace: Pace
     on_unknown: OnUnknown = "repeat"
     stopping: Callable[[], bool] = lambda: False
 
@@ -153,13 +157,17 @@ class _Attempt:
         self._in_doubt = batch.opened_at is not None
         self._opened_at = batch.opened_at or ports.clock.now()
         self._opened_mark = batch.opened_mark if self._in_doubt else ports.clock.mark()
+        self._is_strained = False
         self._body = encode_body(batch.request, request_id=batch.request_id, simulation=False)
 
     def send(self) -> Delivery:
         """One POST and its meaning. :raises _Again: when the same bytes should be sent once more."""
         if self._in_doubt and not in_window(self._opened_at, self._opened_mark, self._ports.clock):
             return self._unknown("the API may have forgotten the request id, so repeating could send it twice")
-        return self._decide(self._ports.gateway.send(self._body))
+        self._ports.pace.wait(self._batch.recipients)
+        outcome = self._ports.gateway.send(self._body)
+        self._is_strained |= isinstance(outcome, Unknown) or (isinstance(outcome, NotSent) and outcome.throttled)
+        return self._decide(outcome)
 
     def give_up(self, state: tenacity.RetryCallState) -> Delivery:
         """The tries are used up, or the run is asked to stop."""
@@ -219,6 +227,7 @@ class _Attempt:
 
     def _ended(self, status: Status, detail: str | None = None, **more: Any) -> Delivery:
         batch = self._batch
+        more["is_strained"] = self._is_strained
         return Delivery(batch.campaign, batch.digest, batch.recipients, batch.segments, status, detail, **more)
 
     def _record(self, kind: Kind, data: dict[str, Any]) -> None:

@@ -12,12 +12,18 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from typing import Literal
 
-from octoplan.apply.deliver import Delivery, Ports, Status, deliver
+from octoplan import limits
+from octoplan.apply.deliver import Delivery, Ports, Status
+from octoplan.apply.lanes import Lanes
 from octoplan.clock import Clock
 from octoplan.diagnostics import ExitCode
 from octoplan.gateway.port import RefusalClass
 from octoplan.plan.outgoing import Outgoing
+
+OnRefused = Literal["continue", "stop"]
+"""Whether a batch that is refused for its content stops the others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,71 +119,99 @@ _CLASS_EXIT: Mapping[RefusalClass, ExitCode] = {
 """Refusals that stop the run, with the exit code where nothing was sent; FILE is absent: the other batches go on."""
 
 
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """When a run ends before its end. `grace_s` is how long requests under way may take after it was asked to stop."""
+
+    stop_asked: Callable[[], Halt | None] = lambda: None
+    on_refused: OnRefused = "continue"
+    grace_s: float = limits.STOP_GRACE_S
+
+
 def execute(
     campaigns: Iterable[CampaignRun],
     ports: Ports,
+    lanes: Lanes,
+    rules: Rules,
     *,
-    stop_asked: Callable[[], Halt | None] = lambda: None,
-    pause_s: float = 0.0,
     on_delivery: Callable[[Delivery], None] = lambda _: None,
 ) -> ApplyReport:
     """
-    Send every batch of every campaign, one at a time, until done or halted.
+    Send every batch of every campaign until done or halted.
 
-    `pause_s` is the least time between the starts of two requests. `on_delivery` is told of each outcome after it is
-    durable. Never raises for what the network or the API can do; `StateUnavailable` passes through, since without a
-    durable record nothing more may be sent.
+    `on_delivery` is told of each outcome after it is durable. Never raises for what the network or the API can do;
+    `StateUnavailable` passes through, since without a durable record nothing more may be sent.
     """
     reports: list[CampaignReport] = []
     halt: Halt | None = None
-    pace = _Pace(ports.clock, pause_s)
     for campaign in campaigns:
         deliveries: list[Delivery] = []
-        for delivery_or_halt in _run_campaign(campaign, ports, stop_asked, pace) if halt is None else ():
-            if isinstance(delivery_or_halt, Halt):
-                halt = delivery_or_halt
-            else:
-                deliveries.append(delivery_or_halt)
-                on_delivery(delivery_or_halt)
+        if halt is None:
+            ports.session.open_campaign(campaign.campaign, campaign.content)
+            run = _Run(campaign, ports, lanes, rules)
+            for delivery in run.deliveries():
+                deliveries.append(delivery)
+                on_delivery(delivery)
+            halt = run.halt
         reports.append(
             CampaignReport(campaign.campaign, campaign.planned_batches, campaign.planned_recipients, tuple(deliveries))
         )
     return ApplyReport(ports.session.run, tuple(reports), halt)
 
 
-def _run_campaign(
-    campaign: CampaignRun, ports: Ports, stop_asked: Callable[[], Halt | None], pace: _Pace
-) -> Iterator[Delivery | Halt]:
-    """Each delivery in turn; ends with the reason to stop the whole run, if there is one."""
-    ports.session.open_campaign(campaign.campaign, campaign.content)
-    for batch in campaign.batches():
-        halt = stop_asked() or _too_late(campaign, ports.clock)
-        if halt is None:
-            pace.wait()
-            delivery = deliver(batch, ports)
+class _Run:
+    """One campaign under way. `halt` says why it ended before its end."""
+
+    def __init__(self, campaign: CampaignRun, ports: Ports, lanes: Lanes, rules: Rules) -> None:
+        self._campaign = campaign
+        self._ports = ports
+        self._lanes = lanes
+        self._rules = rules
+        self._stopped_at: float | None = None
+        self.halt: Halt | None = None
+
+    def deliveries(self) -> Iterator[Delivery]:
+        """Every outcome; begins no request once there is a reason to halt, and waits for those under way."""
+        batches = iter(self._campaign.batches())
+        is_more = True
+        while is_more or not self._lanes.is_idle():
+            while is_more and self._lanes.has_room() and not self._must_halt():
+                batch = next(batches, None)
+                is_more = batch is not None
+                if batch is not None:
+                    self._lanes.start(batch)
+            is_more = is_more and self.halt is None
+            if not self._lanes.is_idle():
+                yield from self._finished()
+
+    def _finished(self) -> Iterator[Delivery]:
+        for delivery in self._lanes.abandon() if self._is_out_of_patience() else self._lanes.finished():
+            self.halt = self.halt or _halt_after(delivery, self._rules.on_refused)
+            if delivery.is_strained:
+                self._lanes.halve()
             yield delivery
-            halt = _halt_after(delivery)
-        if halt is not None:
-            yield halt
-            return
 
+    def _must_halt(self) -> bool:
+        if self.halt is None:
+            self.halt = self._rules.stop_asked() or self._notice() or _too_late(self._campaign, self._ports.clock)
+        return self.halt is not None
 
-class _Pace:
-    """Keeps the starts of two requests apart."""
+    def _notice(self) -> Halt | None:
+        notice = self._ports.session.stop_notice()
+        if notice is None:
+            return None
+        reason = f"stopped by {notice.owner}: {notice.reason}"
+        return Halt(ExitCode.BLOCKED, reason, "`octoplan resume` takes the stop away")
 
-    def __init__(self, clock: Clock, pause_s: float) -> None:
-        self._clock = clock
-        self._pause_s = pause_s
-        self._last: datetime | None = None
-
-    def wait(self) -> None:
-        now = self._clock.now()
-        if self._last is not None and self._pause_s > 0:
-            elapsed = (now - self._last).total_seconds()
-            # A clock that went backwards must not stretch the pause.
-            if 0 <= elapsed < self._pause_s:
-                self._clock.sleep(self._pause_s - elapsed)
-        self._last = self._clock.now()
+    def _is_out_of_patience(self) -> bool:
+        """Whether somebody asked to stop, and the requests under way have had their time."""
+        if self._stopped_at is None:
+            asked = self._rules.stop_asked()
+            if asked is None:
+                return False
+            self.halt = self.halt or asked
+            self._stopped_at = self._ports.clock.monotonic()
+        return self._ports.clock.monotonic() - self._stopped_at >= self._rules.grace_s
 
 
 def _too_late(campaign: CampaignRun, clock: Clock) -> Halt | None:
@@ -186,7 +220,7 @@ def _too_late(campaign: CampaignRun, clock: Clock) -> Halt | None:
     return Halt(ExitCode.WINDOW, f"`not_after` of {campaign.campaign} has passed; the rest was not sent")
 
 
-def _halt_after(delivery: Delivery) -> Halt | None:
+def _halt_after(delivery: Delivery, on_refused: OnRefused) -> Halt | None:
     if delivery.anomaly:
         return Halt(
             ExitCode.PARTIAL,
@@ -204,4 +238,7 @@ def _halt_after(delivery: Delivery) -> Halt | None:
     if delivery.refusal is not None and delivery.refusal.kind in _CLASS_EXIT:
         refusal = delivery.refusal
         return Halt(_CLASS_EXIT[refusal.kind], f"the API refused ({refusal.code}): {refusal.message}", refusal.hint)
+    if delivery.refusal is not None and on_refused == "stop":
+        refusal = delivery.refusal
+        return Halt(ExitCode.INVALID, f"the API refused ({refusal.code}): {refusal.message}", refusal.hint)
     return None

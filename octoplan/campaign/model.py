@@ -20,6 +20,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from octoplan.campaign.source import check_relative
 from octoplan.limits import (
     DESCRIPTION_CHARACTERS_MAX,
+    LANES_MAX,
     RECIPIENTS_PER_BATCH_MAX,
     TEMPLATE_CHARACTERS_MAX,
     VAR_CHARACTERS_MAX,
@@ -171,6 +172,14 @@ BatchSize = Annotated[
             "maximum": RECIPIENTS_PER_BATCH_MAX,
             "pattern": "^(?:[1-9][0-9]?|[1-4][0-9]{2}|500)$",
         }
+    ),
+]
+Lanes = Annotated[
+    int,
+    _only_text(_parse_count),
+    Field(ge=1, le=LANES_MAX),
+    WithJsonSchema(
+        {"type": ["integer", "string"], "minimum": 1, "maximum": LANES_MAX, "pattern": "^(?:[1-9]|[12][0-9]|3[0-2])$"}
     ),
 ]
 Amount = Annotated[
@@ -375,8 +384,14 @@ class EnvironmentSettings(Strict):
     limits: Limits = Limits()
     allow_numbers: tuple[Number, ...] | None = Field(default=None, repr=False)
     """Only these numbers may be written to; without it all may. For environments that are not production."""
+    concurrency: Lanes = 1
+    """Requests under way at once; halved while the API is under strain."""
     requests_per_second: Amount | None = None
-    """How fast to send; default: one request after the other."""
+    """How many requests may start in a second; default: as fast as they are answered."""
+    messages_per_second: Amount | None = None
+    """How many messages may start in a second."""
+    on_refused: Literal["continue", "stop"] = "continue"
+    """When the API refuses one request for its content: send the others, or stop."""
     on_unknown: Literal["repeat", "stop"] = "repeat"
     """When it is unknown whether a request arrived: repeat the very same request while that is safe, or stop."""
     batch_size: BatchSize = RECIPIENTS_PER_BATCH_MAX

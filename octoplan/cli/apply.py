@@ -10,8 +10,10 @@ from pathlib import Path
 
 import click
 
-from octoplan.apply.deliver import Delivery, Ports, Status
-from octoplan.apply.execute import ApplyReport, CampaignRun, execute
+from octoplan.apply.deliver import Delivery, Ports, Status, deliver
+from octoplan.apply.execute import ApplyReport, CampaignRun, Rules, execute
+from octoplan.apply.lanes import ThreadLanes
+from octoplan.apply.pace import Pace
 from octoplan.cli.outputs import Output, emit, output_option, require_one_stdout
 from octoplan.cli.planning import Planned, Selection, endpoint_of, planning
 from octoplan.cli.signals import StopSignals
@@ -138,18 +140,17 @@ def _ask(plan: Plan) -> None:
 
 
 def _send(workspace: Workspace, planned: Planned, gateway: OctopushGateway, session: StateSession) -> ApplyReport:
-    total = planned.plan.requests
-    rate = workspace.settings.requests_per_second
+    settings = workspace.settings
     with StopSignals() as signals:
-        ports = Ports(gateway, session, signals, workspace.settings.on_unknown, signals.is_asked)
-        progress = _Progress(total)
-        return execute(
-            _runs(planned, session),
-            ports,
-            stop_asked=signals.halt,
-            pause_s=float(1 / rate) if rate else 0.0,
-            on_delivery=progress,
+        pace = Pace(
+            signals,
+            requests_per_second=settings.requests_per_second,
+            messages_per_second=settings.messages_per_second,
         )
+        ports = Ports(gateway, session, signals, pace, settings.on_unknown, signals.is_asked)
+        lanes = ThreadLanes(lambda batch: deliver(batch, ports), settings.concurrency)
+        rules = Rules(signals.halt, settings.on_refused)
+        return execute(_runs(planned, session), ports, lanes, rules, on_delivery=_Progress(planned.plan.requests))
 
 
 class _Progress:

@@ -18,7 +18,7 @@ class StopSignals:
     """
     A context in which signals ask the run to stop instead of ending the process; also a clock whose waits they end.
 
-    A second signal changes nothing: the request under way is bounded by its own time-outs.
+    A second signal changes nothing: what is under way has a bounded time anyway.
     """
 
     def __init__(self) -> None:
@@ -61,6 +61,10 @@ class StopSignals:
     def mark(self) -> Mark | None:
         """The machine's own count."""
         return self._clock.mark()
+
+    def monotonic(self) -> float:
+        """Seconds that only ever rise."""
+        return self._clock.monotonic()
 
     def sleep(self, seconds: float) -> None:
         """Wait, at most until a signal comes."""

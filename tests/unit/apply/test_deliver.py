@@ -13,6 +13,7 @@ import pytest
 
 from octoplan import limits
 from octoplan.apply.deliver import OnUnknown, Ports, Status, deliver
+from octoplan.apply.pace import Pace
 from octoplan.digests import DigestKey, request_id
 from octoplan.gateway.port import (
     Accepted,
@@ -94,7 +95,7 @@ class Bench:
         return ScriptedGateway(list(answers), self.kinds)
 
     def ports(self, gateway: ScriptedGateway, *, on_unknown: OnUnknown = "repeat", stopping: bool = False) -> Ports:
-        return Ports(gateway, self.session, self.clock, on_unknown, lambda: stopping)
+        return Ports(gateway, self.session, self.clock, Pace(self.clock), on_unknown, lambda: stopping)
 
     @property
     def phase(self) -> Phase:

@@ -295,9 +295,7 @@ def test_ci_with_a_state_home_that_dies_with_the_runner_is_7(
 
 
 @pytest.mark.parametrize("field", ["at", "not_after"])
-def test_a_time_that_has_passed_is_8(
-    project: Project, octoplan: Octoplan, sandbox: SandboxProcess, field: str
-) -> None:
+def test_a_time_that_has_passed_is_8(project: Project, octoplan: Octoplan, sandbox: SandboxProcess, field: str) -> None:
     """A late run refuses; a passed time never turns into "send now"."""
     an_hour_ago = datetime.now(UTC) - timedelta(hours=1)
     project.campaign("spring", schedule={field: an_hour_ago.strftime("%Y-%m-%dT%H:%MZ")})

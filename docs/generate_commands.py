@@ -23,8 +23,9 @@ HEAD: Final = """\
 
 Made from the code by `docs/generate_commands.py`; do not edit it here. `octoplan COMMAND --help` says the same.
 
-Flags win over environment variables ([list](environment-variables.md)), these over `octoplan.yaml`. Results go to standard
-output; progress, warnings and questions to standard error. What the process ends with is in [exit codes](exit-codes.md).
+Flags win over [environment variables](environment-variables.md), and these over `octoplan.yaml`. Results go to standard
+output; progress, warnings and questions to standard error. The last word of every command is its
+[exit code](exit-codes.md).
 """
 
 
@@ -49,7 +50,8 @@ def _command(command: click.Command, context: click.Context, path: str) -> Itera
     yield f"## `{path}`\n"
     yield f"    {path} {' '.join(command.collect_usage_pieces(context))}\n"
     yield inspect.cleandoc(command.help or "") + "\n"
-    records = [record for param in command.params if (record := param.get_help_record(context))]
+    options = [param for param in command.params if isinstance(param, click.Option)]
+    records = [record for option in options if (record := option.get_help_record(context))]
     if records:
         yield "| option | meaning |"
         yield "|---|---|"

@@ -28,7 +28,7 @@ Severity = Literal["error", "warning"]
 
 
 class ExitCode(IntEnum):
-    """What the process tells its caller; the table is in `docs/exit-codes.md`."""
+    """What the process tells its caller; the table is in `docs/reference/exit-codes.md`."""
 
     DONE = 0
     UNCLASSIFIED = 1

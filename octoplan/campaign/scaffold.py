@@ -73,6 +73,8 @@ phone
 _GITIGNORE: Final = """\
 # octoplan's memory of this machine: journal, ledger, digest key
 .octoplan/
+# what the sandbox accepted concerns nobody else
+octoplan.sandbox.lock
 """
 
 _GITATTRIBUTES: Final = """\

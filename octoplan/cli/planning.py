@@ -44,7 +44,7 @@ def select_campaigns(project: Project, selection: Selection) -> tuple[list[Campa
     """
     campaigns, findings = load_campaigns(project, list(selection.paths) or None)
     chosen = [campaign for campaign in campaigns if not selection.ids or campaign.id in selection.ids]
-    if {campaign.id for campaign in chosen} == set(selection.ids):
+    if selection.ids and {campaign.id for campaign in chosen} == set(selection.ids):
         # All that were asked for are sound: what is wrong with others does not stand in their way.
         files = {campaign.file for campaign in chosen}
         findings = [found for found in findings if found.place is None or found.place.file in files]

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from octoplan.campaign.schema import schema_texts, write_schemas
+from octoplan.diagnostics import InvalidInput
 
 
 @click.command(short_help="Print or write the JSON Schemas.")
@@ -17,8 +18,12 @@ from octoplan.campaign.schema import schema_texts, write_schemas
 def command(name: str | None, folder: Path | None) -> None:
     """Print the JSON Schema (draft-07) of campaign files or of octoplan.yaml, or write both into a folder."""
     if folder is not None:
-        folder.mkdir(parents=True, exist_ok=True)
-        for path in write_schemas(folder):
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            written = write_schemas(folder)
+        except OSError as error:
+            raise InvalidInput(f"the schemas cannot be written to {folder}: {error.strerror}") from None
+        for path in written:
             click.echo(f"wrote {path}")
         return
     click.echo(schema_texts()[f"{name or 'campaign'}.schema.json"], nl=False)

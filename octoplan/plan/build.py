@@ -43,8 +43,6 @@ from octoplan.state.home import StateReader
 from octoplan.state.journal import CampaignState, Phase
 from octoplan.values.amount import render_amount
 
-_TEXTS_KEPT_MAX = 3
-
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
@@ -229,10 +227,13 @@ def _decide(
         return ActionKind.BLOCKED, blocked
     if state is None or (not state.in_phase(Phase.SENT) and not draft.reopened):
         return ActionKind.SEND, []
-    detail = f"{state.sent_recipients:,} recipients have it already"
+    reasons = []
+    if state.sent_recipients:
+        reasons.append(Reason("part-sent", f"{state.sent_recipients:,} recipients have it already"))
     if draft.reopened:
-        detail += f"; {len(draft.reopened)} request(s) without a known outcome are repeated with the same request id"
-    return ActionKind.RESUME, [Reason("part-sent", detail)]
+        detail = f"{len(draft.reopened)} request(s) without a known outcome are repeated with the same request id"
+        reasons.append(Reason("repeat", detail))
+    return ActionKind.RESUME, reasons
 
 
 def _unknown(prepared: Prepared, state: CampaignState | None, draft: _Draft, clock: Clock) -> Iterator[Reason]:
@@ -367,7 +368,7 @@ def _action(
         sender=request.sender,
         content=prepared.content,
         audience=_summarise_audience(prepared, batches),
-        message=_summarise_message(prepared.dispatch.message),
+        message=_summarise_message(prepared.dispatch.message, campaign.model.message.template),
         batches=tuple(batches),
         cost=cost or Cost(None, "none"),
         send_at=campaign.send_at,
@@ -400,10 +401,10 @@ def _summarise_audience(prepared: Prepared, batches: Sequence[PlannedBatch]) -> 
     )
 
 
-def _summarise_message(message: ComposedMessage) -> MessageSummary:
+def _summarise_message(message: ComposedMessage, template: str) -> MessageSummary:
     return MessageSummary(
-        texts=tuple(message.texts[:_TEXTS_KEPT_MAX]),
-        texts_total=len(message.texts),
+        text=message.texts[0] if message.mode == "merge" and message.texts else template,
+        texts=len(message.texts),
         mode=message.mode,
         mode_reason=message.reason,
         fields={slot.name: slot.source for slot in message.slots},

@@ -109,10 +109,15 @@ class AudienceSummary:
 
 @dataclass(frozen=True, slots=True)
 class MessageSummary:
-    """The text as the API gets it, and how long it becomes. `guilty` counts rows per character that forces UCS-2."""
+    """
+    The text, and how long it becomes. `guilty` counts rows per character that forces UCS-2.
 
-    texts: tuple[str, ...]
-    texts_total: int
+    `text` is the API's, with its placeholders; where recipients are grouped by identical text (`mode` is `grouped`) it
+    is the template, since the texts themselves hold what is personal. `texts` is how many different ones there are.
+    """
+
+    text: str
+    texts: int
     mode: str
     mode_reason: str | None
     fields: Mapping[str, str]

@@ -208,7 +208,7 @@ def _message(action: Action) -> dict[str, Any] | None:
     return {
         "mode": message.mode,
         "mode_reason": message.mode_reason,
-        "texts": message.texts_total,
+        "texts": message.texts,
         "fields": dict(message.fields),
         "segments": {str(parts): count for parts, count in message.histogram.items()},
         "ucs2_recipients": message.ucs2_recipients,

@@ -18,21 +18,17 @@ _ORDER = (
     ActionKind.SENT,
 )
 _SENT_LISTED_MAX = 5
-_TEXTS_SHOWN_MAX = 3
+_CHARACTERS_SHOWN_MAX = 8
 
 
-def render_plan(plan: Plan, *, width: int = 100, colour: bool = False, reveal_texts: bool = True) -> str:
-    """
-    The plan as text, `width` columns wide.
-
-    `reveal_texts` shows the campaigns' texts as the API gets them (placeholders, no values).
-    """
+def render_plan(plan: Plan, *, width: int = 100, colour: bool = False) -> str:
+    """The plan as text, `width` columns wide. It shows templates and placeholders, never what a recipient reads."""
     ordered = sorted(plan.actions, key=lambda action: (_ORDER.index(action.kind), action.campaign))
     quiet = [action for action in ordered if action.kind is ActionKind.SENT]
     lines = [_head(plan, colour=colour), ""]
     for action in ordered:
         if action.kind is not ActionKind.SENT or len(quiet) <= _SENT_LISTED_MAX:
-            lines += [*_action(action, width=width, colour=colour, texts=reveal_texts), ""]
+            lines += [*_action(action, width=width, colour=colour), ""]
     if len(quiet) > _SENT_LISTED_MAX:
         total = sum(action.sent_recipients for action in quiet)
         lines += [
@@ -48,7 +44,7 @@ def _head(plan: Plan, *, colour: bool) -> str:
     return paint(text, "strong", colour=colour) + f" ({plan.endpoint}), {instant(plan.created_at)}"
 
 
-def _action(action: Action, *, width: int, colour: bool, texts: bool) -> Iterator[str]:
+def _action(action: Action, *, width: int, colour: bool) -> Iterator[str]:
     sign = action.kind.sign
     yield paint(f"{sign} {action.kind:<9} {action.campaign}", sign, colour=colour) + _figures(action)
     for reason in action.reasons:
@@ -61,8 +57,7 @@ def _action(action: Action, *, width: int, colour: bool, texts: bool) -> Iterato
     purpose = "marketing" if action.purpose == "wholesale" else "transactional"
     yield from labelled("campaign", f"{action.file}: {action.type}, {purpose}{sender}", width=width, colour=colour)
     yield from _audience(action, width=width, colour=colour)
-    if texts:
-        yield from _message(action, width=width, colour=colour)
+    yield from _message(action, width=width, colour=colour)
     yield from _price(action, width=width, colour=colour)
     if action.batches:
         yield from labelled("sends", _when(action), width=width, colour=colour)
@@ -103,17 +98,13 @@ def _message(action: Action, *, width: int, colour: bool) -> Iterator[str]:
     message = action.message
     if message is None:
         return
-    for text in message.texts[:_TEXTS_SHOWN_MAX]:
-        yield from labelled("text", text, width=width, colour=colour)
-    if message.texts_total > _TEXTS_SHOWN_MAX:
-        yield from labelled(
-            "", f"… and {message.texts_total - _TEXTS_SHOWN_MAX:,} more texts", width=width, colour=colour
-        )
+    yield from labelled("text", message.text, width=width, colour=colour)
     if message.fields:
         fields = ", ".join(f"{{{slot}}} = {source}" for slot, source in message.fields.items())
         yield from labelled("fields", fields, width=width, colour=colour)
     if message.mode_reason:
-        yield from labelled("", message.mode_reason, width=width, colour=colour)
+        grouped = f"{count(message.texts, 'different text')}, each in requests of its own: {message.mode_reason}"
+        yield from labelled("grouped", grouped, width=width, colour=colour)
     parts = ", ".join(f"{number:,} × {count(size, 'part')}" for size, number in sorted(message.histogram.items()))
     yield from labelled("segments", f"{parts}; {_encoding(action)}", width=width, colour=colour)
 
@@ -122,8 +113,10 @@ def _encoding(action: Action) -> str:
     message = action.message
     if message is None or not message.ucs2_recipients:
         return "all GSM-7"
-    guilty = ", ".join(f"{character!r} in {rows:,}" for character, rows in message.guilty.items())
-    because = f" because of {guilty}" if guilty else ""
+    often = sorted(message.guilty.items(), key=lambda item: (-item[1], item[0]))
+    guilty = ", ".join(f"{character!r} in {rows:,}" for character, rows in often[:_CHARACTERS_SHOWN_MAX])
+    more = " …" if len(often) > _CHARACTERS_SHOWN_MAX else ""
+    because = f" because of {guilty}{more}" if guilty else ""
     return f"{message.ucs2_recipients:,} in UCS-2{because}"
 
 

@@ -20,10 +20,10 @@ def require_everybody_once(sandbox: SandboxProcess, octoplan: Octoplan) -> None:
     """Each of the five got one message, and octoplan says the same."""
     assert sorted(message["number"] for message in sandbox.accepted()) == list(NUMBERS)
     assert sandbox.summary()["duplicates"] == 0
-    (state,) = octoplan("status", "--output", "json").json()["campaigns"]
-    assert state["sent"]["recipients"] == len(PEOPLE)
-    assert state["unknown"] == {"recipients": 0, "requests": 0}
-    octoplan("lock", "check", code=0)
+    said = octoplan("status", code=0).stdout
+    assert f"{len(PEOPLE)} messages sent in" in said
+    assert "UNKNOWN" not in said
+    assert "is behind" not in said
 
 
 def test_apply_again_sends_nothing(octoplan: Octoplan, sandbox: SandboxProcess) -> None:

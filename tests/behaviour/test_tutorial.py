@@ -25,7 +25,8 @@ from typing import Final
 
 import pytest
 
-TUTORIAL: Final = Path(__file__).parents[2] / "docs" / "tutorial.md"
+ROOT: Final = Path(__file__).parents[2]
+TUTORIAL: Final = ROOT / "docs" / "tutorial.md"
 PORT: Final = "8042"
 BLOCK: Final = re.compile(r"^```(console|yaml|csv)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 NAMED: Final = re.compile(r"`([\w./-]+\.(?:yaml|csv))`")
@@ -188,3 +189,13 @@ def test_the_tutorial_does_what_it_says(terminal: Terminal) -> None:
         else:
             terminal.write(*step)
     assert len(steps) > 20
+
+
+def test_the_readme_shows_a_real_plan(terminal: Terminal, tmp_path: Path) -> None:
+    """The campaign that the README shows is planned as it says, from the repository's own files."""
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    for name in ("octoplan.yaml", "campaigns", "data"):
+        copy = shutil.copy if (ROOT / name).is_file() else shutil.copytree
+        copy(ROOT / name, tmp_path / name)
+    shown = readme[readme.index("+ send      spring-sale-2027") : readme.index("\n$ octoplan apply")]
+    terminal.run(Command("octoplan plan --env sandbox", [line for line in shown.splitlines() if line]))

@@ -1,0 +1,90 @@
+"""Review first, apply later: a saved plan is carried out exactly, or not at all (G4)."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests.behaviour.command import Octoplan
+from tests.behaviour.project import NUMBERS, PEOPLE, Project
+from tests.sandbox_process import SandboxProcess
+
+
+def test_the_saved_plan_is_what_is_sent(octoplan: Octoplan, sandbox: SandboxProcess, project: Project) -> None:
+    """Request ids and cost on the API's side are those of the reviewed file; applying it again sends nothing."""
+    octoplan("plan", "--out", "plan.json")
+    document = json.loads((project.root / "plan.json").read_text())
+    octoplan("apply", "plan.json", code=0)
+    (campaign,) = document["campaigns"]
+    request_ids = {batch["request_id"] for batch in campaign["batches"]}
+    assert {message["request_id"] for message in sandbox.accepted()} == request_ids
+    assert str(sandbox.summary()["cost"]) == document["totals"]["cost"]
+    again = octoplan("apply", "plan.json", code=0)
+    assert "plan.json was applied already; nothing is left of it to send." in again.stderr
+    assert sandbox.summary()["messages"] == len(PEOPLE)
+
+
+def test_a_saved_plan_is_finished_after_a_stop(octoplan: Octoplan, sandbox: SandboxProcess) -> None:
+    """What a stop left of an approved plan is still approved."""
+    octoplan("plan", "--out", "plan.json")
+    sandbox.faults({"kind": "pass"}, {"kind": "wrong_count"})
+    octoplan("apply", "plan.json", code=9)
+    octoplan("apply", "plan.json", code=0)
+    assert sandbox.summary()["messages"] == sandbox.summary()["distinct_recipients"] == len(PEOPLE)
+
+
+def test_a_part_of_a_saved_plan_can_be_applied(project: Project, octoplan: Octoplan, sandbox: SandboxProcess) -> None:
+    """`--campaign` takes a subset; what the plan does not have is refused, and what was never planned is not sent."""
+    project.campaign("autumn", batch_size=5)
+    octoplan("plan", "--out", "plan.json")
+    project.campaign("winter")
+    assert "has no campaign winter" in octoplan("apply", "plan.json", "--campaign", "winter", code=3).stderr
+    octoplan("apply", "plan.json", "--campaign", "autumn", code=0)
+    assert sandbox.summary()["requests"] == 1
+    octoplan("apply", "plan.json", code=0)
+    begun = octoplan("status", "--output", "json").json()["campaigns"]
+    assert [campaign["id"] for campaign in begun] == ["autumn", "spring"]
+    assert sandbox.summary()["messages"] == 2 * len(PEOPLE)
+
+
+def test_who_opts_out_between_plan_and_apply_gets_nothing(
+    project: Project, octoplan: Octoplan, sandbox: SandboxProcess
+) -> None:
+    """An opt-out changes the requests, so the approved plan is stale; the next one writes to everybody else."""
+    project.settings(suppression=[{"path": "data/stop.csv"}])
+    project.write("data/stop.csv", "06 12 34 99 99\n")
+    octoplan("plan", "--out", "plan.json")
+    project.write("data/stop.csv", "06 12 34 99 99\n06 12 34 56 03\n")
+    octoplan("apply", "plan.json", code=6)
+    assert sandbox.stats()["real_sends"] == 0
+    octoplan("apply", "--auto-approve", code=0)
+    assert sorted(message["number"] for message in sandbox.accepted()) == [*NUMBERS[:2], *NUMBERS[3:]]
+
+
+def test_an_offline_plan_knows_no_cost(project: Project, octoplan: Octoplan, sandbox: SandboxProcess) -> None:
+    """Without asking the API costs are unknown: that is said, never 0; and such a plan approves no price."""
+    shown = octoplan("plan", "--offline", "--out", "plan.json", code=0).stdout
+    assert "cost unknown" in shown
+    assert "cost 0" not in shown
+    document = json.loads((project.root / "plan.json").read_text())
+    assert document["totals"]["cost"] is None
+    assert {batch["cost"] for batch in document["campaigns"][0]["batches"]} == {None}
+    assert document["balance"]["amount"] is None
+    octoplan("apply", "plan.json", code=6)
+    assert sandbox.stats() == {"real_sends": 0, "simulated_sends": 1, "refused": 0, "refused_by_code": {}}
+
+
+def test_several_outputs_at_once(project: Project, octoplan: Octoplan) -> None:
+    """`--output json=FILE --output text` writes the one and prints the other; both say the same."""
+    shown = octoplan("plan", "--output", "json=plan.json", "--output", "text")
+    totals = json.loads((project.root / "plan.json").read_text())["totals"]
+    assert f"{totals['recipients']} messages to send" in shown.stdout
+    assert octoplan("plan", "--output", "json").json()["totals"] == totals
+
+
+@pytest.mark.parametrize("content", ["", "{}", "[1]", "\x00\x01", '{"format": "octoplan-plan"}', "[" * 100_000])
+def test_what_is_no_plan_is_said_to_be_none(project: Project, octoplan: Octoplan, content: str) -> None:
+    """Any other file ends with 3 and the way to make a plan."""
+    project.write("plan.json", content)
+    assert "is not a plan" in octoplan("apply", "plan.json", code=3).stderr

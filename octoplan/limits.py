@@ -113,8 +113,37 @@ RETRY_AFTER_MAX_S: Final = 300.0
 
 # --- state -----------------------------------------------------------------------------------------------------------
 STATE_BUSY_TIMEOUT_S: Final = 10.0
+STATE_CONNECT_TIMEOUT_S: Final = 10.0
+"""Connecting to the database of a state home, for each of its addresses."""
+STATE_STATEMENT_TIMEOUT_S: Final = 30.0
+"""One statement in that database; the longest wait is for the lease's row, which others hold for milliseconds."""
+STATE_FORGET_TIMEOUT_S: Final = 600.0
+"""Deleting the ledger of one campaign, which may have ten million rows."""
+STATE_SILENCE_S: Final = 30.0
+"""A connection to the database without any sign of the other side for so long is given up, by both."""
+STATE_TRIES_MAX: Final = 5
+STATE_RETRY_PAUSE_S: Final = 1.0
+"""Between tries after a broken connection: long enough together for a database to be restarted."""
+STATE_LOOKUP_ROWS: Final = 5_000
+"""Recipients looked up in the ledger by one statement."""
 PLAN_LIFETIME_S: Final = 24 * 3600
 """A saved plan older than this is refused; prices, balances and people's minds change."""
+GIT_LEDGER_ROWS_MAX: Final = 200_000
+"""Recipients of one environment in a `git` home: about 3 MB that every runner fetches. The other homes take millions."""
+GIT_STATE_BYTES_MAX: Final = 256 * 1024 * 1024
+"""All files of a `git` home together; more than this was not written by octoplan."""
+GIT_JOURNAL_LINES_PER_FILE: Final = 256
+"""Each write makes the last journal file anew, so it stays small."""
+GIT_COMMAND_TIME_MAX_S: Final = 60.0
+"""One run of the git command, network included."""
+GIT_TRIES_MAX: Final = 20
+"""Pushes of one write while others keep moving the ref; each loss means that somebody else's write went through."""
+GIT_FAILURES_MAX: Final = 3
+"""Failed pushes of one write while the ref stays where it was."""
+GIT_PAUSE_S: Final = 0.5
+"""Before a failed push is repeated, growing with each."""
+GIT_ERROR_CHARACTERS_MAX: Final = 300
+"""How much of git's own words is shown."""
 SAVED_PLAN_BYTES_MAX: Final = 256 * 1024 * 1024
 LOCK_FILE_BYTES_MAX: Final = 512 * 1024 * 1024
 SANDBOX_START_TIMEOUT_S: Final = 20.0

@@ -17,7 +17,7 @@ from decimal import Decimal
 from typing import Final
 
 from octoplan import limits
-from octoplan.audience.resolve import AudienceSpec, resolve_audience
+from octoplan.audience.resolve import Audience, AudienceSpec, resolve_audience
 from octoplan.audience.suppression import SuppressionSpec
 from octoplan.campaign.model import EnvironmentSettings
 from octoplan.campaign.project import Project, effective_limits
@@ -63,7 +63,9 @@ def prepare_campaign(setting: Setting, campaign: Campaign) -> Prepared:
         return Prepared(
             campaign=campaign,
             audience=audience,
-            dispatch=Dispatch(setting.environment, campaign.id, batch_size, request, message),
+            dispatch=Dispatch(
+                setting.environment, campaign.identity, batch_size, request, message, _canary_hash(campaign, audience)
+            ),
             content=describe_content(campaign, audience, request, setting.account, setting.key),
             limits=effective_limits(setting.project.model, setting.settings, campaign.model),
             on_unknown=setting.settings.on_unknown,
@@ -113,7 +115,7 @@ def build_plan(
     states = reader.campaigns()
     now = clock.now()
     actions = tuple(
-        build_action(each, states.get(each.campaign.id), reader, prices, clock)
+        build_action(each, states.get(each.campaign.identity), reader, prices, clock)
         for each in sorted(prepared, key=lambda each: each.campaign.id)
     )
     if balance is not None:
@@ -142,6 +144,24 @@ def _finding(campaign: Campaign, error: InvalidInput) -> Finding:
     return Finding(
         "campaign/unusable", "The campaign cannot be used", "error", error.message, Place(campaign.file), error.hint
     )
+
+
+def _canary_hash(campaign: Campaign, audience: Audience) -> str | None:
+    """The hash of the last recipient of the canary, in the order of the audience."""
+    canary = campaign.model.canary
+    if canary is None or not audience.recipients:
+        return None
+    wanted = (
+        canary.recipients if canary.recipients is not None else -(-audience.recipients * (canary.percent or 0) // 100)
+    )
+    if not wanted:
+        return None
+    left = min(wanted, audience.recipients)
+    for rows in audience.batches():
+        if left <= rows.num_rows:
+            return str(rows.column("hash")[left - 1].as_py())
+        left -= rows.num_rows
+    raise AssertionError("an audience has as many rows as recipients")
 
 
 def _request(campaign: Campaign) -> SendRequest:

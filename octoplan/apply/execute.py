@@ -8,7 +8,7 @@ the others.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -28,7 +28,11 @@ OnRefused = Literal["continue", "stop"]
 
 @dataclass(frozen=True, slots=True)
 class CampaignRun:
-    """A campaign to send: its content for the journal, and its batches as a stream that is walked once."""
+    """
+    A campaign to send: its content for the journal, and its batches as a stream that is walked once.
+
+    Batches of the canary come first. When they are done `gate` is asked whether to go on with the others.
+    """
 
     campaign: str
     content: Mapping[str, str]
@@ -36,6 +40,7 @@ class CampaignRun:
     planned_batches: int
     planned_recipients: int
     not_after: datetime | None = None
+    gate: Callable[[Sequence[Delivery]], Halt | None] = lambda _: None
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,18 +178,31 @@ class _Run:
     def deliveries(self) -> Iterator[Delivery]:
         """Every outcome; begins no request once there is a reason to halt, and waits for those under way."""
         batches = iter(self._campaign.batches())
-        is_more = True
-        while is_more or not self._lanes.is_idle():
-            while is_more and self._lanes.has_room() and not self._must_halt():
-                batch = next(batches, None)
-                is_more = batch is not None
-                if batch is not None:
-                    self._lanes.start(batch)
-            is_more = is_more and self.halt is None
-            if not self._lanes.is_idle():
-                yield from self._finished()
+        following = next(batches, None)
+        canary: list[Delivery] = []
+        was_canary = False
+        while following is not None or not self._lanes.is_idle():
+            if was_canary and following is not None and not following.is_canary and self._lanes.is_idle():
+                was_canary = False
+                self.halt = self.halt or self._campaign.gate(canary)
+            while following is not None and self._may_start(following, after_canary=was_canary):
+                was_canary = following.is_canary
+                self._lanes.start(following)
+                following = next(batches, None)
+            if self.halt is not None:
+                following = None
+            for delivery in self._finished():
+                canary.append(delivery)
+                yield delivery
+
+    def _may_start(self, batch: Outgoing, *, after_canary: bool) -> bool:
+        if after_canary and not batch.is_canary:
+            return False
+        return self._lanes.has_room() and not self._must_halt()
 
     def _finished(self) -> Iterator[Delivery]:
+        if self._lanes.is_idle():
+            return
         for delivery in self._lanes.abandon() if self._is_out_of_patience() else self._lanes.finished():
             self.halt = self.halt or _halt_after(delivery, self._rules.on_refused)
             if delivery.is_strained:

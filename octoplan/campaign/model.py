@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from datetime import timedelta
 from decimal import Decimal
 from typing import Annotated, Any, ClassVar, Final, Literal
 from urllib.parse import urlsplit
@@ -39,6 +40,8 @@ Purpose = Literal["wholesale", "alert"]
 _SCALAR: Final = ["string", "number", "boolean"]
 """What an editor may take a text for: `2027` and `true` are text to octoplan wherever text is asked for."""
 _PATH_PATTERN: Final = r"(?!/)(?!.*(?:^|/)\.[^/])[^\\]+"
+DURATION_PATTERN: Final = r"([1-9][0-9]{0,3})(?:min|h|d)"
+_UNITS: Final = {"min": "minutes", "h": "hours", "d": "days"}
 _LOOPBACK: Final = ("localhost", "127.0.0.1", "::1")
 
 
@@ -66,6 +69,13 @@ def _parse_amount(text: str) -> Decimal:
     if not re.fullmatch(r"(?:0|[1-9][0-9]{0,8})(?:\.[0-9]{1,8})?", text):
         raise ValueError("an amount is written like `150` or `150.00`: at most nine digits, then at most eight")
     return Decimal(text)
+
+
+def _parse_duration(text: str) -> timedelta:
+    match = re.fullmatch(DURATION_PATTERN, text)
+    if match is None:
+        raise ValueError("a length of time is written like `30min`, `2h` or `3d`")
+    return timedelta(**{_UNITS[text.lstrip("0123456789")]: int(match[1])})
 
 
 def _matching(pattern: str, reason: str) -> AfterValidator:
@@ -190,6 +200,15 @@ Amount = Annotated[
         {"type": ["number", "string"], "minimum": 0, "pattern": r"^(?:0|[1-9][0-9]{0,8})(?:\.[0-9]{1,8})?$"}
     ),
 ]
+Percent = Annotated[
+    int,
+    _only_text(_parse_count),
+    Field(ge=1, le=100),
+    WithJsonSchema({"type": ["integer", "string"], "minimum": 1, "maximum": 100, "pattern": "^(?:[1-9][0-9]?|100)$"}),
+]
+Duration = Annotated[
+    timedelta, _only_text(_parse_duration), _schema("string", DURATION_PATTERN, examples=["2h", "30min"])
+]
 Identifier = Annotated[
     str,
     _matching(IDENTIFIER_PATTERN, IDENTIFIER_RULE),
@@ -291,6 +310,30 @@ class Schedule(Strict):
     """IANA name; default: the project's."""
     not_after: WrittenTime | None = None
     """After this nothing is sent any more: a late run refuses, it never turns into "send now"."""
+    hand_over: Duration | None = None
+    """Hand the messages to the API no earlier than this before `at`, such as `2h`: until then they can be stopped."""
+
+
+class Canary(Strict):
+    """The first few recipients, sent before the others as requests of their own."""
+
+    recipients: Count | None = None
+    """How many."""
+    percent: Percent | None = None
+    """Or how many of a hundred, rounded up."""
+    pause: Literal["none", "approval"] = "none"
+    """`approval` ends the run after the canary; the next `apply` goes on. Else it goes on if nothing was refused."""
+
+
+class Moved(Strict):
+    """Where a campaign was before it was given another id."""
+
+    model_config: ClassVar[ConfigDict] = ConfigDict(
+        frozen=True, extra="forbid", use_attribute_docstrings=True, validate_by_alias=True, validate_by_name=True
+    )
+
+    from_id: Identifier = Field(alias="from")
+    """The old id, under which what was sent is remembered."""
 
 
 class Limits(Strict):
@@ -306,6 +349,8 @@ class Limits(Strict):
     """One message to one recipient."""
     min_balance: Amount | None = None
     """What must remain in the wallet."""
+    max_growth: Count | None = None
+    """For a growing audience: people added by one apply after the first."""
 
 
 class CampaignModel(Strict):
@@ -325,6 +370,12 @@ class CampaignModel(Strict):
     recipients: Recipients
     schedule: Schedule = Schedule()
     limits: Limits = Limits()
+    audience: Literal["frozen", "growing"] = "frozen"
+    """`frozen`: an edited list of a sent campaign is a conflict. `growing`: people added since are sent to."""
+    canary: Canary | None = None
+    follow_up_of: Identifier | None = None
+    """The id of a sent campaign that this one repeats on purpose; without it a copy to the same people is blocked."""
+    moved: Moved | None = None
     batch_size: BatchSize = RECIPIENTS_PER_BATCH_MAX
     """Most recipients in one request to the API."""
     with_replies: Flag = False
@@ -372,10 +423,16 @@ class Credentials(Strict):
 class StateSettings(Strict):
     """Where journal, ledger and lease live."""
 
-    home: Literal["local"] = "local"
-    """`local`: the folder `.octoplan/` beside `octoplan.yaml`."""
+    home: Literal["local", "git", "postgres"] = "local"
+    """`local`: the folder `.octoplan/`; `git`: a ref of the repository's remote; `postgres`: a database."""
     durable: Flag = False
-    """Says that the folder outlives a CI runner; without it CI refuses the local home."""
+    """For `local`: says that the folder outlives a CI runner; without it CI refuses the local home."""
+    remote: Line = "origin"
+    """For `git`: the remote that keeps the ref `refs/octoplan/<environment>`."""
+    url: Reference | None = None
+    """For `postgres`: the variable that holds the database's URL."""
+    db_schema: Identifier = "octoplan"
+    """For `postgres`: the database schema."""
 
 
 class EnvironmentSettings(Strict):

@@ -149,6 +149,13 @@ def _check_environments(model: ProjectModel, document: Document) -> list[Finding
         for name in model.environments.declared
         if not re.fullmatch(IDENTIFIER_PATTERN, name)
     ]
+    found += [
+        rules.MISSING_FIELD.at(
+            document.place("environments", name, "state"), "A `postgres` state home needs `url`.", "add `url: env/NAME`"
+        )
+        for name, each in model.environments.declared.items()
+        if each.state.home == "postgres" and each.state.url is None
+    ]
     wanted = model.default_environment
     if wanted != SANDBOX and wanted not in model.environments.declared:
         found.append(_unknown_environment(model, wanted, document.place("default_environment")))
@@ -207,12 +214,16 @@ def _load_document(root: Path, name: str) -> tuple[Document | None, list[Finding
 
 
 def _check_id(campaign: Campaign, ids: dict[str, Place]) -> list[Finding]:
-    place = campaign.place("id")
-    first = ids.setdefault(campaign.id, place)
-    if first is place:
-        return []
-    detail = f"`{campaign.id}` is also the id in {first}; what was sent is remembered by id."
-    return [rules.DUPLICATE_ID.at(place, detail, "give one of them an id of its own")]
+    found = []
+    places = {campaign.id: campaign.place("id")}
+    if campaign.identity != campaign.id:
+        places[campaign.identity] = campaign.place("moved", "from")
+    for name, place in places.items():
+        first = ids.setdefault(name, place)
+        if first is not place:
+            detail = f"`{name}` is also the id in {first}; what was sent is remembered by id."
+            found.append(rules.DUPLICATE_ID.at(place, detail, "give one of them an id of its own"))
+    return found
 
 
 def _choose_files(project: Project, paths: Sequence[Path] | None) -> tuple[list[str], list[Finding]]:
@@ -280,6 +291,7 @@ def effective_limits(project: ProjectModel, environment: EnvironmentSettings, ca
         max_recipients=_smallest(level.max_recipients for level in levels),
         max_segments=_smallest(level.max_segments for level in levels),
         max_unit_price=_smallest(level.max_unit_price for level in levels),
+        max_growth=_smallest(level.max_growth for level in levels),
         min_balance=max((level.min_balance for level in levels if level.min_balance is not None), default=None),
     )
 

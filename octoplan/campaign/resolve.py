@@ -37,6 +37,11 @@ class Campaign:
     document: Document = field(repr=False, compare=False)
 
     @property
+    def identity(self) -> str:
+        """The id under which what was sent is remembered: the old one of a campaign that was renamed."""
+        return self.model.moved.from_id if self.model.moved else self.model.id
+
+    @property
     def id(self) -> str:
         """The campaign's identity for ever."""
         return self.model.id

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
+from decimal import Decimal
 from pathlib import Path
 
 import click
 
 from octoplan.apply.deliver import Delivery, Ports, Status, deliver
-from octoplan.apply.execute import ApplyReport, CampaignRun, Rules, execute
+from octoplan.apply.execute import ApplyReport, CampaignRun, Halt, Rules, execute
 from octoplan.apply.lanes import ThreadLanes
 from octoplan.apply.pace import Pace
 from octoplan.cli.outputs import Output, emit, output_option, require_one_stdout
@@ -26,6 +27,7 @@ from octoplan.cli.wiring import (
     open_gateway,
     open_workspace,
     require_durable_home,
+    require_no_stop,
 )
 from octoplan.diagnostics import Blocked, ExitCode, InvalidInput, OctoplanError, ReportFailed
 from octoplan.gateway.octopush import OctopushGateway
@@ -45,6 +47,14 @@ from octoplan.views.report import render_report_json, render_report_text
 @environment_option
 @campaign_option
 @click.option("--auto-approve", is_flag=True, help="Do not ask; plan and send in one go.")
+@click.option(
+    "--lock-timeout",
+    default=0,
+    show_default=True,
+    type=click.IntRange(0, 86_400),
+    metavar="SECONDS",
+    help="Wait so long for another apply to end.",
+)
 @output_option
 @click.pass_context
 def command(
@@ -53,6 +63,7 @@ def command(
     environment: str | None,
     campaigns: tuple[str, ...],
     auto_approve: bool,
+    lock_timeout: int,
     outputs: tuple[Output, ...],
 ) -> int:
     """
@@ -70,9 +81,10 @@ def command(
     with ExitStack() as stack:
         workspace = stack.enter_context(open_workspace(context, environment))
         require_durable_home(workspace)
+        require_no_stop(workspace)
         saved = _read_saved(workspace, plan_file, campaigns)
         gateway = stack.enter_context(open_gateway(workspace, OctopushGateway))
-        session = stack.enter_context(workspace.home.session(new_run(workspace.clock)))
+        session = stack.enter_context(workspace.home.session(new_run(workspace.clock), timeout_s=lock_timeout))
         ids = campaigns or (tuple(saved.campaigns) if saved else ())
         planned = stack.enter_context(
             planning(workspace, gateway, Selection(ids), endpoint=endpoint_of(workspace), reader=session)
@@ -150,7 +162,9 @@ def _send(workspace: Workspace, planned: Planned, gateway: OctopushGateway, sess
         ports = Ports(gateway, session, signals, pace, settings.on_unknown, signals.is_asked)
         lanes = ThreadLanes(lambda batch: deliver(batch, ports), settings.concurrency)
         rules = Rules(signals.halt, settings.on_refused)
-        return execute(_runs(planned, session), ports, lanes, rules, on_delivery=_Progress(planned.plan.requests))
+        return execute(
+            _runs(planned, session, gateway), ports, lanes, rules, on_delivery=_Progress(planned.plan.requests)
+        )
 
 
 class _Progress:
@@ -167,18 +181,46 @@ class _Progress:
         click.echo(f"[{self._done}/{self._total}] {' '.join(words)}", err=True)
 
 
-def _runs(planned: Planned, session: StateSession) -> Iterator[CampaignRun]:
+def _runs(planned: Planned, session: StateSession, gateway: OctopushGateway) -> Iterator[CampaignRun]:
     prepared = {each.campaign.id: each for each in planned.prepared}
     for action in planned.plan.sending:
         each = prepared[action.campaign]
         yield CampaignRun(
-            campaign=action.campaign,
+            campaign=action.identity,
             content=action.content,
             batches=lambda action=action, each=each: _batches(action, each, session),  # type: ignore[misc]
             planned_batches=len(action.batches),
             planned_recipients=action.recipients,
             not_after=each.campaign.not_after,
+            gate=_gate(each, gateway, planned.plan),
         )
+
+
+def _gate(prepared: Prepared, gateway: OctopushGateway, plan: Plan) -> Callable[[Sequence[Delivery]], Halt | None]:
+    """What is asked after the canary: was anything refused, did the wallet fall by more than was billed, go on at all."""
+    canary = prepared.campaign.model.canary
+
+    def ask(deliveries: Sequence[Delivery]) -> Halt | None:
+        refused = [delivery for delivery in deliveries if delivery.status is not Status.SENT]
+        if refused:
+            reason = f"{len(refused)} of {len(deliveries)} request(s) of the canary were not accepted"
+            return Halt(ExitCode.PARTIAL, reason, "mend the campaign, then apply again")
+        billed = [delivery.cost for delivery in deliveries if delivery.cost is not None]
+        left = gateway.balance()
+        if plan.balance is not None and len(billed) == len(deliveries) and left.unit == plan.balance_unit:
+            missing = plan.balance - sum(billed, Decimal(0)) - left.amount
+            if missing > 0 and len(plan.sending) == 1:
+                reason = f"after the canary the wallet holds {missing} less than was billed"
+                return Halt(ExitCode.PARTIAL, reason, "compare with the account's own pages before you go on")
+        if canary is not None and canary.pause == "approval":
+            people = sum(delivery.recipients for delivery in deliveries)
+            reason = (
+                f"the canary of {prepared.campaign.id} went to {people:,} people; the others wait for your approval"
+            )
+            return Halt(ExitCode.PARTIAL, reason, "look at a phone that got it, then apply again to go on")
+        return None
+
+    return ask
 
 
 def _batches(action: Action, prepared: Prepared, session: StateSession) -> Iterator[Outgoing]:
@@ -188,7 +230,7 @@ def _batches(action: Action, prepared: Prepared, session: StateSession) -> Itera
     Each is looked up in the plan: what was not planned cannot be sent, whatever happened to the data in between.
     """
     planned = {batch.digest: batch for batch in action.batches}
-    state = session.campaigns().get(action.campaign)
+    state = session.campaigns().get(action.identity)
     dispatch = prepared.dispatch
     reopened = reopened_batches(dispatch, state, session) if state else iter(())
     for source in (reopened, fresh_batches(dispatch, state, session)):

@@ -15,14 +15,21 @@ from urllib.parse import urlsplit
 
 import click
 
-from octoplan.campaign.model import SANDBOX, Environment, EnvironmentSettings
+from octoplan.campaign.model import SANDBOX, Environment, EnvironmentSettings, StateSettings
 from octoplan.campaign.project import PROJECT_FILE, Project, find_project_root, load_project
-from octoplan.clock import Clock, SystemClock
-from octoplan.diagnostics import AuthenticationFailed, Finding, InvalidInput, StateUnavailable, require_no_errors
+from octoplan.clock import Clock, SystemClock, to_text
+from octoplan.diagnostics import (
+    AuthenticationFailed,
+    Blocked,
+    Finding,
+    InvalidInput,
+    StateUnavailable,
+    require_no_errors,
+)
 from octoplan.digests import DigestKey, content_digest
 from octoplan.gateway.octopush import PriceGateway
 from octoplan.state.home import Home
-from octoplan.state.local import FOLDER, create_key, local_home, read_key
+from octoplan.state.local import FOLDER, KEY_FILE, create_key, local_home, read_key
 from octoplan.state.lock import Lock, lock_path, read_lock
 from octoplan.state.store import Holder
 from octoplan.values.secret import Secret
@@ -100,16 +107,39 @@ def open_workspace(context: click.Context, environment: str | None) -> Iterator[
     settings = project.environment(name)
     lock = read_lock(lock_path(project.root, name), name)
     clock = SystemClock()
-    home = local_home(project.root / FOLDER, name, open_key(project.root, lock), clock)
+    home = open_home(project, name, settings, lock, clock)
     try:
         yield Workspace(project, findings, name, settings, home, lock, clock)
     finally:
         home.close()
 
 
-def open_key(root: Path, lock: Lock) -> DigestKey:
+def open_home(project: Project, name: str, settings: EnvironmentSettings, lock: Lock, clock: Clock) -> Home:
     """
-    The digest key: from OCTOPLAN_DIGEST_KEY, else from the state home, else a new one if nothing was ever sent.
+    The state home of an environment, as `state:` says; the sandbox's is local.
+
+    :raises AuthenticationFailed: if the variable with a database's URL is not set.
+    :raises StateUnavailable: if it cannot be opened, or the digest key is missing.
+    """
+    state = settings.state if isinstance(settings, Environment) else StateSettings()
+    key = open_key(project.root, lock, may_create=state.home == "local")
+    if state.home == "git":
+        from octoplan.state.git import GitStore
+
+        return Home(GitStore(project.root, name, remote=state.remote, clock=clock), key, clock)
+    if state.home == "postgres" and state.url is not None:
+        from octoplan.state.postgres import PostgresStore
+
+        scope = f"{project.model.project}/{name}"
+        return Home(PostgresStore(_secret(state.url), scope, schema=state.db_schema, clock=clock), key, clock)
+    return local_home(project.root / FOLDER, name, key, clock)
+
+
+def open_key(root: Path, lock: Lock, *, may_create: bool) -> DigestKey:
+    """
+    The digest key: from OCTOPLAN_DIGEST_KEY, else from `.octoplan/`, else a new one if nothing was ever sent.
+
+    A home that several machines share needs the same key on all of them, so there none is made by itself.
 
     :raises InvalidInput: if the variable holds no key.
     :raises StateUnavailable: if the key is missing or another one than the lock file was written with.
@@ -122,6 +152,11 @@ def open_key(root: Path, lock: Lock) -> DigestKey:
             raise InvalidInput(f"{KEY_VARIABLE} does not hold a digest key (64 hexadecimal digits)") from None
     else:
         key = read_key(root / FOLDER)
+    if key is None and not may_create:
+        raise StateUnavailable(
+            f"a shared state home needs the project's digest key, and {KEY_VARIABLE} is not set",
+            hint=f"put the text of {FOLDER}/{KEY_FILE} from the machine of `octoplan init` into {KEY_VARIABLE}",
+        )
     if key is None and not lock.lines:
         key = create_key(root / FOLDER)
         click.echo(f"Made a digest key in {FOLDER}/ (never commit it; keep it as you keep a password).", err=True)
@@ -190,15 +225,33 @@ def require_durable_home(workspace: Workspace) -> None:
     :raises StateUnavailable: with the choices.
     """
     settings = workspace.settings
-    if (
-        isinstance(settings, Environment)
-        and not settings.state.durable
-        and os.environ.get("CI", "").lower() in ("true", "1")
-    ):
+    if not isinstance(settings, Environment) or settings.state.home != "local" or settings.state.durable:
+        return
+    if os.environ.get("CI", "").lower() in ("true", "1"):
         raise StateUnavailable(
             f"this looks like CI, and {FOLDER}/ would die with the runner: the next run would not know what was sent",
-            hint="keep the folder on storage that outlives the runner and say `state: {durable: true}`",
+            hint="use `state: {home: git}` or `{home: postgres, url: env/NAME}`; or, if the folder is on storage that "
+            "outlives the runner, say `state: {durable: true}`",
         )
+
+
+def require_no_stop(workspace: Workspace) -> None:
+    """
+    Refuse to begin while a stop notice is posted.
+
+    :raises Blocked: with who posted it, and why.
+    """
+    notice = workspace.home.stop_notice()
+    if notice is not None:
+        raise Blocked(
+            f"sending to {workspace.name} was stopped by {notice.owner} at {to_text(notice.at)}: {notice.reason}",
+            hint=f"when the reason is gone: `octoplan resume --env {workspace.name}`",
+        )
+
+
+def owner_name() -> str:
+    """The person or account behind this process, for leases and notices."""
+    return os.environ.get("GITHUB_ACTOR") or os.environ.get("GITLAB_USER_LOGIN") or getpass.getuser()
 
 
 def new_run(clock: Clock) -> Holder:
@@ -208,7 +261,7 @@ def new_run(clock: Clock) -> Holder:
     github = f"{server}/{repository}/actions/runs/{job}" if server and repository and job else None
     return Holder(
         run=f"r_{secrets.token_hex(6)}",
-        owner=os.environ.get("GITHUB_ACTOR") or os.environ.get("GITLAB_USER_LOGIN") or getpass.getuser(),
+        owner=owner_name(),
         host=socket.gethostname(),
         pid=os.getpid(),
         since=clock.now(),

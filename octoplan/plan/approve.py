@@ -26,7 +26,7 @@ def require_approved(saved: SavedPlan, plan: Plan, states: Mapping[str, Campaign
         moved.append("the account is another one")
     for action in plan.actions:
         approved = saved.campaigns.get(action.campaign)
-        difference = _difference(approved, action, states.get(action.campaign))
+        difference = _difference(approved, action, states.get(action.identity))
         if difference:
             moved.append(f"{action.campaign}: {difference}")
     missing = sorted(_sending(saved) - {action.campaign for action in plan.actions})

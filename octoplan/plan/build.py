@@ -87,7 +87,7 @@ def describe_content(
     message = [model.message.template, dict(model.message.vars), dict(model.recipients.columns)]
     fields = {
         "account": account,
-        "audience": audience.set_digest(key),
+        "audience": "growing" if model.audience == "growing" else audience.set_digest(key),
         "auto_optimize_text": _flag(request.auto_optimize_text),
         "auto_remove_blacklisted_numbers": _flag(request.auto_remove_blacklisted_numbers),
         "message": content_digest(key, "t1", "octoplan/message/v1", canonical_json(message)),
@@ -112,6 +112,9 @@ def build_action(
 
     :raises AuthenticationFailed, OctoplanError: if prices cannot be asked.
     """
+    if state is not None and state.is_forgotten:
+        detail = "its recipients were forgotten, so nobody could tell who has it already: it is closed for good"
+        return _action(prepared, state, ActionKind.SENT, [Reason("forgotten", detail)])
     conflicts = list(_conflicts(prepared.content, state))
     if conflicts:
         return _action(prepared, state, ActionKind.CONFLICT, conflicts)
@@ -119,7 +122,7 @@ def build_action(
     priced = price_strata(draft.samples, prices)
     batches = [_planned(batch, priced) for batch in draft.batches]
     cost = _cost(draft, batches, priced)
-    kind, reasons = _decide(prepared, state, draft, cost, priced, clock)
+    kind, reasons = _decide(prepared, state, draft, cost, priced, reader, clock)
     return _action(prepared, state, kind, reasons, batches, cost)
 
 
@@ -172,6 +175,7 @@ def _planned(batch: Outgoing, priced: Priced) -> PlannedBatch:
         segments=batch.segments,
         cost=batch.cost if batch.opened_at is not None else batch_cost(batch.strata, priced, fee=fee),
         repeat=batch.opened_at is not None,
+        canary=batch.is_canary,
     )
 
 
@@ -215,25 +219,43 @@ def _conflicts(content: Mapping[str, str], state: CampaignState | None) -> Itera
 
 
 def _decide(
-    prepared: Prepared, state: CampaignState | None, draft: _Draft, cost: Cost, priced: Priced, clock: Clock
+    prepared: Prepared,
+    state: CampaignState | None,
+    draft: _Draft,
+    cost: Cost,
+    priced: Priced,
+    reader: StateReader,
+    clock: Clock,
 ) -> tuple[ActionKind, list[Reason]]:
     unknown = list(_unknown(prepared, state, draft, clock))
     if unknown:
         return ActionKind.UNKNOWN, unknown
     if not draft.batches:
         return _nothing_left(state, clock.now())
-    blocked = [*_check_times(prepared, clock.now()), *_check_limits(prepared, state, draft, cost), *_check_api(priced)]
+    blocked = [
+        *_check_times(prepared, clock.now()),
+        *_check_limits(prepared, state, draft, cost),
+        *_check_growth(prepared, state, draft),
+        *_check_copies(prepared, reader),
+        *_check_api(priced),
+    ]
     if blocked:
         return ActionKind.BLOCKED, blocked
+    held = _held_back(prepared, clock.now())
+    if held is not None:
+        return ActionKind.SCHEDULED, [held]
     if state is None or (not state.in_phase(Phase.SENT) and not draft.reopened):
         return ActionKind.SEND, []
     reasons = []
+    kind = ActionKind.RESUME
+    if prepared.campaign.model.audience == "growing" and not draft.reopened:
+        kind = ActionKind.ADD
     if state.sent_recipients:
         reasons.append(Reason("part-sent", f"{state.sent_recipients:,} recipients have it already"))
     if draft.reopened:
         detail = f"{len(draft.reopened)} request(s) without a known outcome are repeated with the same request id"
         reasons.append(Reason("repeat", detail))
-    return ActionKind.RESUME, reasons
+    return kind, reasons
 
 
 def _unknown(prepared: Prepared, state: CampaignState | None, draft: _Draft, clock: Clock) -> Iterator[Reason]:
@@ -290,6 +312,49 @@ def _check_limits(prepared: Prepared, state: CampaignState | None, draft: _Draft
             yield _over("max-cost", f"it costs {total}, the limit is {limit}")
     if limits.max_unit_price is not None:
         yield from _check_unit_prices(cost.unit_prices, limits.max_unit_price)
+
+
+def _check_growth(prepared: Prepared, state: CampaignState | None, draft: _Draft) -> Iterator[Reason]:
+    """A growing audience that grows too fast is a mistake in the list, or an attack."""
+    limit = prepared.limits.max_growth
+    added = sum(batch.recipients for batch in draft.fresh)
+    if limit is not None and state is not None and state.sent_recipients and added > limit:
+        yield _over("max-growth", f"{added:,} recipients are added, the limit for one apply is {limit:,}")
+
+
+def _check_copies(prepared: Prepared, reader: StateReader) -> Iterator[Reason]:
+    """The same text under a new id, to people who have it under another one: a copied or renamed file."""
+    model, dispatch = prepared.campaign.model, prepared.dispatch
+    for other in sorted(reader.campaigns().values(), key=lambda each: each.campaign):
+        is_same_text = other.content is not None and other.content.get("message") == prepared.content["message"]
+        if other.campaign == dispatch.campaign or not is_same_text or not other.is_begun:
+            continue
+        number = _overlap(dispatch, other.campaign, reader)
+        if number and model.follow_up_of != other.campaign:
+            detail = f"{number:,} of these recipients have this very text already, as `{other.campaign}`"
+            hint = (
+                f"was the file renamed? `moved: {{from: {other.campaign}}}`; "
+                f"is it meant to be sent again? `follow_up_of: {other.campaign}`"
+            )
+            yield Reason("copy", detail, hint, ExitCode.BLOCKED)
+
+
+def _overlap(dispatch: Dispatch, other: str, reader: StateReader) -> int:
+    counts = (len(rows) - reader.written(other, rows.column("phone")).null_count for rows in dispatch.message.batches())
+    return sum(counts)
+
+
+def _held_back(prepared: Prepared, now: datetime) -> Reason | None:
+    """Scheduled batches stay here until shortly before their time: until then they can still be stopped."""
+    campaign = prepared.campaign
+    ahead = campaign.model.schedule.hand_over
+    if ahead is None or campaign.send_at is None or now >= campaign.send_at - ahead:
+        return None
+    start = campaign.send_at - ahead
+    detail = (
+        f"held back until {start:%Y-%m-%d %H:%M %Z}; an apply between then and {campaign.send_at:%H:%M} hands it over"
+    )
+    return Reason("held-back", detail)
 
 
 def _check_unit_prices(units: Iterable[UnitPrice], limit: Decimal) -> Iterator[Reason]:
@@ -359,6 +424,7 @@ def _action(
     campaign, request = prepared.campaign, prepared.dispatch.request
     return Action(
         campaign=campaign.id,
+        identity=campaign.identity,
         file=campaign.file,
         description=campaign.model.description,
         kind=kind,

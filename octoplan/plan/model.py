@@ -19,6 +19,7 @@ class ActionKind(StrEnum):
     """What apply would do with a campaign."""
 
     SEND = "send"
+    ADD = "add"
     RESUME = "resume"
     SENT = "sent"
     SCHEDULED = "scheduled"
@@ -34,11 +35,12 @@ class ActionKind(StrEnum):
     @property
     def sends(self) -> bool:
         """Whether apply would send something."""
-        return self in (ActionKind.SEND, ActionKind.RESUME)
+        return self in (ActionKind.SEND, ActionKind.ADD, ActionKind.RESUME)
 
 
 _SIGNS: Mapping[ActionKind, str] = {
     ActionKind.SEND: "+",
+    ActionKind.ADD: "+",
     ActionKind.RESUME: "~",
     ActionKind.SENT: "=",
     ActionKind.SCHEDULED: ">",
@@ -73,6 +75,7 @@ class PlannedBatch:
     segments: int
     cost: Decimal | None
     repeat: bool = False
+    canary: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,9 +144,10 @@ class Cost:
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """One campaign's part of the plan."""
+    """One campaign's part of the plan. `identity` is the id under which what was sent is remembered."""
 
     campaign: str
+    identity: str
     file: str
     description: str | None
     kind: ActionKind

@@ -29,13 +29,19 @@ from octoplan.state.journal import BatchState, CampaignState, Phase
 
 @dataclass(frozen=True, slots=True)
 class Dispatch:
-    """What all batches of one campaign share. `request` has neither text nor contacts yet."""
+    """
+    What all batches of one campaign share. `request` has neither text nor contacts yet.
+
+    `campaign` is the identity under which what was sent is remembered. `canary_hash` is the hash of the last recipient
+    of the canary, in the order of the complete audience; `None` where there is no canary.
+    """
 
     environment: str
     campaign: str
     batch_size: int
     request: SendRequest
     message: ComposedMessage
+    canary_hash: str | None = None
 
     def request_for(self, batch: PackedBatch) -> SendRequest:
         """The request that sends `batch`."""
@@ -61,6 +67,7 @@ class Outgoing:
     strata: Mapping[Stratum, int]
     request: SendRequest = field(repr=False)
     phones: pa.StringArray = field(repr=False)
+    is_canary: bool = False
     opened_at: datetime | None = None
     opened_mark: Mark | None = None
     cost: Decimal | None = None
@@ -96,18 +103,22 @@ def fresh_batches(
     watch: Callable[[pa.RecordBatch], None] = lambda _: None,
 ) -> Iterator[Outgoing]:
     """
-    Everybody who is not in the campaign's ledger, packed; `watch` sees the rows on their way.
+    Everybody who is not in the campaign's ledger, packed; the canary first, then the others. `watch` sees the rows.
 
     The ledger is asked while the rows stream by, so batches sent in the meantime do not matter: their rows have passed.
     """
     bits = [bucket_bits(count) for count in dispatch.message.recipients_per_text]
-    rows = _unwritten(dispatch, reader, watch)
-    for packed in pack_batches(rows, texts=dispatch.message.texts, bucket_bits=bits, batch_size=dispatch.batch_size):
-        request = dispatch.request_for(packed)
-        digest = batch_digest(reader.key, hashed_body(request))
-        known = state.batches.get(digest) if state is not None else None
-        attempt = known.next_attempt if known is not None else 1
-        yield _outgoing(dispatch, packed, request, digest, attempt, reader.key)
+    for is_canary in (True, False) if dispatch.canary_hash is not None else (False,):
+        rows = _unwritten(dispatch, reader, watch, is_canary=is_canary)
+        # The canary is small: cut into buckets it would be many requests.
+        cuts = [0] * len(bits) if is_canary else bits
+        texts = dispatch.message.texts
+        for packed in pack_batches(rows, texts=texts, bucket_bits=cuts, batch_size=dispatch.batch_size):
+            request = dispatch.request_for(packed)
+            digest = batch_digest(reader.key, hashed_body(request))
+            known = state.batches.get(digest) if state is not None else None
+            attempt = known.next_attempt if known is not None else 1
+            yield replace(_outgoing(dispatch, packed, request, digest, attempt, reader.key), is_canary=is_canary)
 
 
 def _outgoing(
@@ -128,9 +139,12 @@ def _outgoing(
 
 
 def _unwritten(
-    dispatch: Dispatch, reader: StateReader, watch: Callable[[pa.RecordBatch], None]
+    dispatch: Dispatch, reader: StateReader, watch: Callable[[pa.RecordBatch], None], *, is_canary: bool
 ) -> Iterator[pa.RecordBatch]:
     for rows in dispatch.message.batches():
+        if dispatch.canary_hash is not None:
+            chosen = pc.less_equal(rows.column("hash"), dispatch.canary_hash)
+            rows = rows.filter(chosen if is_canary else pc.invert(chosen))
         fresh = rows.filter(pc.is_null(reader.written(dispatch.campaign, rows.column("phone"))))
         watch(fresh)
         yield fresh

@@ -141,6 +141,7 @@ def _saved_campaign(item: Mapping[str, Any]) -> SavedCampaign:
             segments=batch["segments"],
             cost=None if batch["cost"] is None else Decimal(batch["cost"]),
             repeat=batch["repeat"],
+            canary=batch["canary"],
         )
         for batch in item["batches"]
     ]
@@ -224,6 +225,7 @@ def _batch(batch: PlannedBatch) -> dict[str, Any]:
         "segments": batch.segments,
         "cost": _text(batch.cost),
         "repeat": batch.repeat,
+        "canary": batch.canary,
     }
 
 

@@ -8,6 +8,7 @@ Invariants:
 - `intend` makes ledger rows and the Intended entry durable together before it returns; only then may a POST follow.
 - Only steps of the batch's state machine (`journal.py`) are written, so a broken journal cannot come to be.
 - Rows leave the ledger only together with an entry that says "certainly not sent".
+- Another digest key than the one it was written with is refused: it would not recognise anybody.
 - Requests made at the same time may share one durable write, but each waits for its own.
 """
 
@@ -181,8 +182,16 @@ class Home:
             waited += pause
 
     def _journal(self) -> Journal:
+        entries = list(self._store.read_entries())
+        keys = {entry.data.get("key") for entry in entries if entry.kind is Kind.OPENED}
+        if keys - {self._key.fingerprint}:
+            raise StateUnavailable(
+                f"{self._store.place} was written with digest key {', '.join(sorted(map(str, keys)))}, "
+                f"here is {self._key.fingerprint}: it would not recognise who was written to",
+                hint="use the key of the machine that sent: its `.octoplan/digest.key`, or OCTOPLAN_DIGEST_KEY",
+            )
         try:
-            return Journal(self._store.read_entries())
+            return Journal(entries)
         except BrokenJournal as error:
             raise StateUnavailable(
                 f"the journal in {self._store.place} contradicts itself: {error}",
@@ -273,7 +282,8 @@ class Session:
         if known is not None and known.is_begun:
             raise AlreadyWritten(f"campaign {campaign} was sent with another content")
         salt = None if campaign in self._salts else secrets.token_bytes(16)
-        self._write(Change(self._entry(Kind.OPENED, campaign, None, {"content": dict(content)}), salt=salt))
+        data = {"content": dict(content), "key": self._key.fingerprint}
+        self._write(Change(self._entry(Kind.OPENED, campaign, None, data), salt=salt))
         if salt is not None:
             self._salts[campaign] = salt
 

@@ -3,14 +3,14 @@ What happened, in time order, and what follows from it.
 
 The journal is a list of entries; the state of a batch is their replay and nothing else. Each batch walks this machine:
 
-    (none) ── intended ──▶ OPEN ── sent | settled-sent ──▶ SENT                (final)
+    (none) ── intended ──▶ OPEN ── sent | settled-sent ──▶ SENT ── cancelled ──▶ CANCELLED    (both final)
                             │ ▲
                             │ └─ unknown (stays open: it may have been accepted)
                             ├── not-sent ──▶ FREE        same attempt number: the request never left
                             └── refused | settled-not-sent ──▶ FREE   the next attempt has the next number
 
 Invariants:
-- SENT is final. No entry takes a batch out of it; a contradicting entry is a broken journal and raises.
+- SENT is final but for a cancellation, and nobody of it is ever written to again; anything else raises.
 - The attempt number rises only after a recorded definite refusal, by the API or by a person.
 - While a batch is OPEN, only the very same body with the very same request id may be sent.
 """
@@ -38,6 +38,7 @@ class Kind(StrEnum):
     REFUSED = "refused"
     SETTLED_SENT = "settled-sent"
     SETTLED_NOT_SENT = "settled-not-sent"
+    CANCELLED = "cancelled"  # taken back before it left; its recipients stay written to, as far as we are concerned
     FORGOTTEN = "forgotten"  # a campaign's ledger was deleted: it is closed for good
 
 
@@ -62,6 +63,7 @@ class Phase(StrEnum):
 
     OPEN = "open"
     SENT = "sent"
+    CANCELLED = "cancelled"
     FREE = "free"
 
 
@@ -197,7 +199,8 @@ def step(before: BatchState | None, entry: Entry) -> BatchState:
     """
     if entry.kind is Kind.INTENDED:
         return _intended(before, entry)
-    if before is None or before.phase is not Phase.OPEN:
+    expected = Phase.SENT if entry.kind is Kind.CANCELLED else Phase.OPEN
+    if before is None or before.phase is not expected:
         phase = "not begun" if before is None else before.phase
         raise BrokenJournal(f"entry `{entry.kind}` for batch {entry.batch}, which is {phase}")
     return _ended(before, entry)
@@ -229,6 +232,7 @@ def _intended(before: BatchState | None, entry: Entry) -> BatchState:
 _ENDS: Mapping[Kind, tuple[Phase, int]] = {
     Kind.SENT: (Phase.SENT, 0),
     Kind.SETTLED_SENT: (Phase.SENT, 0),
+    Kind.CANCELLED: (Phase.CANCELLED, 0),
     Kind.UNKNOWN: (Phase.OPEN, 0),
     Kind.NOT_SENT: (Phase.FREE, 0),
     Kind.REFUSED: (Phase.FREE, 1),
@@ -253,7 +257,7 @@ def _ended(before: BatchState, entry: Entry) -> BatchState:
         opened_mark=before.opened_mark,
         changed_at=entry.at,
         cost=_amount(data.get("cost")),
-        ticket=data.get("ticket"),
+        ticket=data.get("ticket", before.ticket),
         send_at=before.send_at,
         note=data.get("note"),
         anomaly=data.get("anomaly"),

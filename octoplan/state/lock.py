@@ -35,7 +35,8 @@ CONFLICT: Final = Rule("lock/conflict-markers", "The lock file has merge conflic
 UNREADABLE: Final = Rule("lock/unreadable", "The lock file cannot be read")
 
 _MARKER = re.compile(r"^(<{7}|={7}|>{7}|\|{7})( |$)")
-_RANK: Final = {"unknown": 0, "sent": 1}
+_STATES: Final = {Phase.OPEN: "unknown", Phase.SENT: "sent", Phase.CANCELLED: "cancelled"}
+_RANK: Final = {"unknown": 0, "sent": 1, "cancelled": 2}
 """Where two lines speak of one batch, the more certain one counts."""
 
 
@@ -73,7 +74,7 @@ def _line(campaign: str, batch: BatchState) -> dict[str, Any]:
     fields = {
         "campaign": campaign,
         "batch": batch.digest,
-        "state": "sent" if batch.phase is Phase.SENT else "unknown",
+        "state": _STATES[batch.phase],
         "recipients": batch.recipients,
         "segments": batch.segments,
         "cost": None if batch.cost is None else str(batch.cost),

@@ -13,6 +13,7 @@ _ORDER = (
     ActionKind.CONFLICT,
     ActionKind.BLOCKED,
     ActionKind.SEND,
+    ActionKind.ADD,
     ActionKind.RESUME,
     ActionKind.SCHEDULED,
     ActionKind.SENT,

@@ -1,0 +1,67 @@
+"""`octoplan adopt`: what was sent without octoplan."""
+
+from __future__ import annotations
+
+import click
+
+from octoplan.cli.planning import Selection, endpoint_of, planning, require_home_knows_lock
+from octoplan.cli.wiring import environment_option, new_run, open_workspace, require_durable_home
+from octoplan.diagnostics import InvalidInput
+from octoplan.plan.build import Prepared
+from octoplan.plan.outgoing import fresh_batches
+from octoplan.state.home import Intent, Session
+from octoplan.state.journal import Kind
+from octoplan.state.lock import lock_of, write_lock
+from octoplan.views.text import count
+
+
+@click.command(short_help="Record what was sent elsewhere.")
+@click.argument("campaign")
+@environment_option
+@click.option("--ticket", help="The API's ticket, if there is one.")
+@click.option("--reason", required=True, help="Who sent it, when and how; kept in the journal.")
+@click.pass_context
+def command(context: click.Context, campaign: str, environment: str | None, ticket: str | None, reason: str) -> None:
+    """
+    Record that CAMPAIGN was sent by hand or by another tool, to everybody its file resolves to now. Sends nothing.
+
+    From then on these people are written to no more under this id, as if octoplan had sent it.
+    """
+    with open_workspace(context, environment) as workspace:
+        require_durable_home(workspace)
+        with (
+            workspace.home.session(new_run(workspace.clock)) as session,
+            planning(
+                workspace, None, Selection((campaign,)), endpoint=endpoint_of(workspace), reader=session
+            ) as planned,
+        ):
+            require_home_knows_lock(workspace, session)
+            (prepared,) = planned.prepared
+            known = session.campaigns().get(prepared.campaign.identity)
+            if known is not None and known.is_begun:
+                raise InvalidInput(f"{campaign} was begun by octoplan already", hint=f"see `octoplan show {campaign}`")
+            people = _adopt(session, prepared, {"ticket": ticket, "note": f"adopted: {reason}"})
+            states = session.campaigns().values()
+            write_lock(workspace.lock_path, lock_of(workspace.name, workspace.home.key.fingerprint, states))
+    click.echo(f"Recorded {campaign} as sent to {count(people, 'person', 'people')}; nothing was sent now.")
+
+
+def _adopt(session: Session, prepared: Prepared, data: dict[str, str | None]) -> int:
+    identity, people = prepared.campaign.identity, 0
+    session.open_campaign(identity, prepared.content)
+    for batch in fresh_batches(prepared.dispatch, session.campaigns().get(identity), session):
+        intent = Intent(
+            identity,
+            batch.digest,
+            batch.request_id,
+            batch.attempt,
+            batch.recipients,
+            batch.segments,
+            None,
+            batch.request.send_at,
+        )
+        session.intend(intent, batch.phones)
+        kept = {name: value for name, value in data.items() if value is not None}
+        session.record(Kind.SETTLED_SENT, identity, batch.digest, kept)
+        people += batch.recipients
+    return people

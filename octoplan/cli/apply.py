@@ -197,7 +197,7 @@ def _runs(planned: Planned, session: StateSession, gateway: OctopushGateway) -> 
 
 
 def _gate(prepared: Prepared, gateway: OctopushGateway, plan: Plan) -> Callable[[Sequence[Delivery]], Halt | None]:
-    """What is asked after the canary: was anything refused, did the wallet fall by more than was billed, go on at all."""
+    """What is asked after the canary: was all accepted, did the wallet fall by what was billed, go on at all."""
     canary = prepared.campaign.model.canary
 
     def ask(deliveries: Sequence[Delivery]) -> Halt | None:

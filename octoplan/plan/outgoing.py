@@ -142,10 +142,11 @@ def _unwritten(
     dispatch: Dispatch, reader: StateReader, watch: Callable[[pa.RecordBatch], None], *, is_canary: bool
 ) -> Iterator[pa.RecordBatch]:
     for rows in dispatch.message.batches():
+        wanted = rows
         if dispatch.canary_hash is not None:
-            chosen = pc.less_equal(rows.column("hash"), dispatch.canary_hash)
-            rows = rows.filter(chosen if is_canary else pc.invert(chosen))
-        fresh = rows.filter(pc.is_null(reader.written(dispatch.campaign, rows.column("phone"))))
+            first = pc.less_equal(rows.column("hash"), dispatch.canary_hash)
+            wanted = rows.filter(first if is_canary else pc.invert(first))
+        fresh = wanted.filter(pc.is_null(reader.written(dispatch.campaign, wanted.column("phone"))))
         watch(fresh)
         yield fresh
 

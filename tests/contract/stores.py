@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import cycle
 from pathlib import Path
 
 from octoplan.clock import Clock
+from octoplan.state.git import GitStore
 from octoplan.state.local import LocalStore
 from octoplan.state.store import StateStore
+from tests.git_repositories import make_repositories
 
 OpenStore = Callable[[Clock], StateStore]
 """Opens the same place once more, as another process would."""
@@ -28,4 +31,12 @@ def local_place(folder: Path) -> Iterator[OpenStore]:
     yield lambda clock: LocalStore(folder / "environments" / "production", clock)
 
 
-KINDS = (Kind("local", local_place),)
+@contextmanager
+def git_place(folder: Path) -> Iterator[OpenStore]:
+    """Every other opening is in the other clone, as if on another machine."""
+    made = make_repositories(folder / "git")
+    clones = cycle((made.laptop, made.runner))
+    yield lambda clock: GitStore(next(clones), "production", clock)
+
+
+KINDS = (Kind("local", local_place), Kind("git", git_place))

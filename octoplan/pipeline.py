@@ -10,14 +10,15 @@ give the same plan.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal
 from typing import Final
 
 from octoplan import limits
 from octoplan.audience.resolve import Audience, AudienceSpec, resolve_audience
+from octoplan.audience.sources import PlannedSuppression
 from octoplan.audience.suppression import SuppressionSpec
 from octoplan.campaign.model import EnvironmentSettings
 from octoplan.campaign.project import Project, effective_limits
@@ -45,6 +46,8 @@ class Setting:
     settings: EnvironmentSettings
     account: str | None
     key: DigestKey
+    planned: Mapping[str, frozenset[bytes]] = field(default_factory=dict)
+    """For carrying out an approved plan: who was suppressed in it, by campaign id."""
 
 
 def prepare_campaign(setting: Setting, campaign: Campaign) -> Prepared:
@@ -69,6 +72,7 @@ def prepare_campaign(setting: Setting, campaign: Campaign) -> Prepared:
             content=describe_content(campaign, audience, request, setting.account, setting.key),
             limits=effective_limits(setting.project.model, setting.settings, campaign.model),
             on_unknown=setting.settings.on_unknown,
+            key=setting.key,
         )
     except BaseException:
         audience.close()
@@ -186,6 +190,7 @@ def _audience_spec(setting: Setting, campaign: Campaign, variables: tuple[str, .
         SuppressionSpec(each.path, each.file, each.phone, each.region or campaign.region, each.place)
         for each in setting.project.suppression
     )
+    planned = setting.planned.get(campaign.id)
     return AudienceSpec(
         contacts=campaign.contacts,
         shown_path=recipients.path,
@@ -199,5 +204,6 @@ def _audience_spec(setting: Setting, campaign: Campaign, variables: tuple[str, .
         encoding=recipients.encoding,
         suppressions=suppressions,
         allow_numbers=setting.settings.allow_numbers,
+        planned=None if planned is None else PlannedSuppression(setting.key, planned),
         places=lambda path: campaign.place(*path.split(".")),
     )

@@ -84,7 +84,8 @@ def main() -> None:
     folder = Path(tempfile.mkdtemp(prefix="octoplan-pg-"))
     try:
         with _running(folder) as found:
-            print(json.dumps({"folder": found.folder, "password": found.password}), flush=True)
+            sys.stdout.write(json.dumps({"folder": found.folder, "password": found.password}) + "\n")
+            sys.stdout.flush()
             sys.stdin.read()
     finally:
         shutil.rmtree(folder)
@@ -109,7 +110,7 @@ def _running(folder: Path) -> Iterator[Server]:
     try:
         _run(*control, "--log", log, "start")
     except subprocess.CalledProcessError:
-        print(log.read_text(), file=sys.stderr)
+        sys.stderr.write(log.read_text())
         raise
     try:
         yield found

@@ -26,7 +26,15 @@ from octoplan.audience.contacts import read_records
 from octoplan.audience.engine import Engine, quote_text
 from octoplan.audience.phones import normalise_phones
 from octoplan.audience.schemas import RECIPIENTS
-from octoplan.audience.sources import PROBLEM, AudienceSpec, Sources, conversion_finding, inspect_sources, read_allowed
+from octoplan.audience.sources import (
+    PROBLEM,
+    AudienceSpec,
+    PlannedSuppression,
+    Sources,
+    conversion_finding,
+    inspect_sources,
+    read_allowed,
+)
 from octoplan.audience.suppression import load_suppression
 from octoplan.diagnostics import Finding, InvalidInput
 from octoplan.digests import DigestKey, content_digest
@@ -35,6 +43,7 @@ from octoplan.limits import EXCLUSION_EXAMPLES_MAX
 __all__ = ["Audience", "AudienceSpec", "Exclusion", "resolve_audience"]
 
 SET_PURPOSE: Final = "octoplan/audience-set/v1"
+SUPPRESSION_PURPOSE: Final = "octoplan/suppressed/v1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +77,8 @@ class Audience:
     findings: tuple[Finding, ...]
     countries: Mapping[str, int]
     schema: pa.Schema
+    suppressed_since: frozenset[str] = field(repr=False)
+    """E.164 numbers that are among the recipients only because the plan was approved before they were suppressed."""
     _engine: Engine = field(repr=False)
 
     def __enter__(self) -> Audience:
@@ -104,6 +115,18 @@ class Audience:
             digest.update(pc.binary_join(whole, "")[0].as_buffer())
         return content_digest(key, "s1", SET_PURPOSE, digest.digest())
 
+    def suppressed_digests(self, key: DigestKey) -> list[bytes]:
+        """Keyed digests, 8 bytes each and sorted, of the numbers of the list that are suppressed."""
+        return sorted(_suppression_digest(key, phone) for phone in _suppressed_winners(self._engine))
+
+
+def _suppressed_winners(engine: Engine) -> list[str]:
+    return [phone for (phone,) in engine.rows("SELECT phone FROM winner WHERE phone IN (FROM suppressed)")]
+
+
+def _suppression_digest(key: DigestKey, phone: str) -> bytes:
+    return key.mac(SUPPRESSION_PURPOSE, phone.encode("ascii"))[:8]
+
 
 def resolve_audience(spec: AudienceSpec) -> Audience:
     """
@@ -117,8 +140,11 @@ def resolve_audience(spec: AudienceSpec) -> Audience:
     try:
         findings += _load_lists(engine, spec, sources)
         rows = _load_contacts(engine, spec, sources)
+        names = [f"v{number}" for number in range(len(sources.variables))]
+        engine.rows(_WINNER.format(content=_content_sql(names)))
+        since = _suppress_as_planned(engine, spec.planned) if spec.planned else frozenset[str]()
         _decide(engine, spec, sources)
-        return _summarise(engine, rows, findings, sources)
+        return _summarise(engine, rows, findings, sources, since)
     except BaseException:
         engine.close()
         raise
@@ -177,13 +203,30 @@ def _with_numbers(marked: pa.Table, region: str | None) -> pa.Table:
 
 
 def _decide(engine: Engine, spec: AudienceSpec, sources: Sources) -> None:
-    """Make `winner` (one row a number), `fate` (why not, for every row) and `recipient` (the rest, in order)."""
-    names = [f"v{number}" for number in range(len(sources.variables))]
+    """From `winner` (one row a number) make `fate` (why not, for every row) and `recipient` (the rest, in order)."""
     allow = "NOT EXISTS (FROM allowed a WHERE a.phone = c.phone)" if spec.allow_numbers is not None else "false"
-    engine.rows(_WINNER.format(content=_content_sql(names)))
     engine.rows(_FATE.format(not_allowed=allow))
     columns = "".join(f', c.v{number} AS "{number}"' for number in range(len(sources.variables)))
     engine.rows(_RECIPIENT.format(values=columns))
+
+
+def _suppress_as_planned(engine: Engine, planned: PlannedSuppression) -> frozenset[str]:
+    """
+    Put back into `suppressed` exactly who was in it when the plan was made; the answer is who came since.
+
+    Who was taken off the list since stays suppressed: a plan never grows.
+    """
+    now = {_suppression_digest(planned.key, phone): phone for phone in _suppressed_winners(engine)}
+    since = frozenset(phone for digest, phone in now.items() if digest not in planned.digests)
+    gone = planned.digests - now.keys()
+    engine.rows("CREATE TABLE since (phone VARCHAR)")
+    engine.append("since", pa.table({"phone": pa.array(sorted(since), pa.string())}))
+    engine.rows("DELETE FROM suppressed WHERE phone IN (FROM since)")
+    if gone:
+        every = (phone for (phone,) in engine.rows("SELECT phone FROM winner"))
+        back = [phone for phone in every if _suppression_digest(planned.key, phone) in gone]
+        engine.append("suppressed", pa.table({"phone": pa.array(back, pa.string())}))
+    return since
 
 
 def _content_sql(values: list[str]) -> str:
@@ -228,7 +271,9 @@ _EXCLUSIONS: Final = f"""
     FROM fate WHERE reason IS NOT NULL GROUP BY reason ORDER BY reason"""  # noqa: S608
 
 
-def _summarise(engine: Engine, rows: int, findings: tuple[Finding, ...], sources: Sources) -> Audience:
+def _summarise(
+    engine: Engine, rows: int, findings: tuple[Finding, ...], sources: Sources, since: frozenset[str]
+) -> Audience:
     exclusions = tuple(
         Exclusion(reason, count, tuple(examples), rules.EXPLANATIONS[reason])
         for reason, count, examples in engine.rows(_EXCLUSIONS)
@@ -243,5 +288,6 @@ def _summarise(engine: Engine, rows: int, findings: tuple[Finding, ...], sources
         findings=findings,
         countries=dict(engine.rows(countries)),
         schema=pa.schema([*RECIPIENTS, *variables]),
+        suppressed_since=since,
         _engine=engine,
     )

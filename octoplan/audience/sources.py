@@ -24,6 +24,7 @@ from octoplan.audience.phones import is_region, normalise_phones
 from octoplan.audience.suppression import SuppressionList, SuppressionSpec, inspect_suppression
 from octoplan.audience.where import WhereError, compile_where
 from octoplan.diagnostics import Finding, InvalidInput, Place, require_no_errors
+from octoplan.digests import DigestKey
 
 PROBLEM: Final = "The audience cannot be resolved"
 
@@ -36,13 +37,27 @@ def no_place(_path: str) -> Place | None:
 
 
 @dataclass(frozen=True, slots=True)
+class PlannedSuppression:
+    """
+    Who was suppressed when a plan was approved: keyed digests of 8 bytes, and the key to recognise them with.
+
+    The audience is then resolved as it was planned; who was suppressed since is named apart, so that batches keep their
+    members and only lose them.
+    """
+
+    key: DigestKey
+    digests: frozenset[bytes]
+
+
+@dataclass(frozen=True, slots=True)
 class AudienceSpec:
     """
     What to read and whom to take; plain values, so that nothing here depends on how a campaign is written.
 
     `contacts` is absolute and already known to be inside the project; `shown_path` is what findings call it. `columns`
     maps a template variable to a column; of `variables`, those not in it are columns of the same name. `allow_numbers`
-    are the only numbers that may be written to, in any spelling; `None` allows all. `threads` is `None` for all cores.
+    are the only numbers that may be written to, in any spelling; `None` allows all. `planned` is for carrying out a plan
+    that was approved before. `threads` is `None` for all cores.
     `places` gives the place of a campaign field by its path, such as `recipients.columns.first_name`.
     """
 
@@ -58,6 +73,7 @@ class AudienceSpec:
     encoding: str | None = None
     suppressions: tuple[SuppressionSpec, ...] = ()
     allow_numbers: tuple[str, ...] | None = field(default=None, repr=False)
+    planned: PlannedSuppression | None = field(default=None, repr=False)
     threads: int | None = None
     places: Callable[[str], Place | None] = field(default=no_place, repr=False)
 

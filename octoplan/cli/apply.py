@@ -34,8 +34,9 @@ from octoplan.gateway.octopush import OctopushGateway
 from octoplan.plan.approve import require_approved
 from octoplan.plan.build import Prepared
 from octoplan.plan.model import Action, Plan
-from octoplan.plan.outgoing import Outgoing, fresh_batches, reopened_batches
+from octoplan.plan.outgoing import Outgoing
 from octoplan.plan.saved import SavedPlan, read_saved_plan
+from octoplan.plan.shrink import opted_out, remaining_batches, shrink_plan
 from octoplan.state.home import StateSession
 from octoplan.state.lock import lock_of, write_lock
 from octoplan.views.plan_text import render_plan
@@ -87,10 +88,11 @@ def command(
         session = stack.enter_context(workspace.home.session(new_run(workspace.clock), timeout_s=lock_timeout))
         ids = campaigns or (tuple(saved.campaigns) if saved else ())
         planned = stack.enter_context(
-            planning(workspace, gateway, Selection(ids), endpoint=endpoint_of(workspace), reader=session)
+            planning(workspace, gateway, Selection(ids), endpoint=endpoint_of(workspace), reader=session, saved=saved)
         )
         if saved is not None:
             require_approved(saved, planned.plan, session.campaigns())
+            planned = _without_opted_out(planned, session)
         _require_clear(planned.plan)
         if not planned.plan.sending:
             if saved is not None:
@@ -231,11 +233,16 @@ def _batches(action: Action, prepared: Prepared, session: StateSession) -> Itera
     """
     planned = {batch.digest: batch for batch in action.batches}
     state = session.campaigns().get(action.identity)
-    dispatch = prepared.dispatch
-    reopened = reopened_batches(dispatch, state, session) if state else iter(())
-    for source in (reopened, fresh_batches(dispatch, state, session)):
-        for batch in source:
-            yield replace(batch, cost=planned[batch.digest].cost)
+    for batch in remaining_batches(prepared, state, session):
+        yield replace(batch, cost=planned[batch.digest].cost)
+
+
+def _without_opted_out(planned: Planned, session: StateSession) -> Planned:
+    """Who was suppressed since the plan was approved gets nothing; the others get what was planned."""
+    smaller = shrink_plan(planned.plan, planned.prepared, session)
+    for campaign, number in opted_out(planned.plan, smaller).items():
+        click.echo(f"{campaign}: {number:,} fewer than planned, they opted out since.", err=True)
+    return replace(planned, plan=smaller)
 
 
 def _write_lock(workspace: Workspace, session: StateSession, *, sent: bool) -> None:

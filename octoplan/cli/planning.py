@@ -16,6 +16,7 @@ from octoplan.gateway.port import Prices
 from octoplan.pipeline import Setting, build_plan, prepare_campaigns
 from octoplan.plan.build import Prepared
 from octoplan.plan.model import Plan
+from octoplan.plan.saved import SavedPlan
 from octoplan.state.home import StateReader
 from octoplan.state.journal import Phase
 
@@ -64,6 +65,7 @@ def planning(
     *,
     endpoint: str,
     reader: StateReader | None = None,
+    saved: SavedPlan | None = None,
 ) -> Iterator[Planned]:
     """
     Plan the chosen campaigns; audiences stay open for the length of the context.
@@ -75,7 +77,9 @@ def planning(
     reader = reader or workspace.home
     campaigns, warnings = select_campaigns(workspace.project, selection)
     require_home_knows_lock(workspace, reader)
-    setting = Setting(workspace.project, workspace.name, workspace.settings, account_of(workspace), workspace.home.key)
+    key = workspace.home.key
+    planned = {name: each.suppressed for name, each in saved.campaigns.items()} if saved else {}
+    setting = Setting(workspace.project, workspace.name, workspace.settings, account_of(workspace), key, planned)
     with prepare_campaigns(setting, campaigns) as prepared:
         before = prices.balance() if prices else None
         plan = build_plan(

@@ -45,6 +45,8 @@ class PackedBatch:
     strata: Mapping[Stratum, int]
     contacts: bytes = field(repr=False)
     phones: pa.StringArray = field(repr=False)
+    rows: tuple[pa.RecordBatch, ...] = field(repr=False)
+    """The messages themselves, as slices of the input."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +66,7 @@ class _Piece:
     run: _Run
     strata: Counter[Stratum]
     contacts: bytes
-    phones: pa.StringArray
+    rows: pa.RecordBatch
 
     @property
     def recipients(self) -> int:
@@ -118,7 +120,8 @@ def _joined(pieces: Sequence[_Piece], texts: Sequence[str]) -> PackedBatch:
         segments=sum(segments * count for (_, segments), count in strata.items()),
         strata=dict(sorted(strata.items())),
         contacts=b",".join(piece.contacts for piece in pieces),
-        phones=pa.concat_arrays([piece.phones for piece in pieces]),
+        phones=pa.concat_arrays([piece.rows.column("phone") for piece in pieces]),
+        rows=tuple(piece.rows for piece in pieces),
     )
 
 
@@ -131,9 +134,8 @@ def _cut_pieces(
         return []
     offsets = pa.array([0, *(run.stop for run in runs)], pa.int32())
     contacts = pc.binary_join(pa.ListArray.from_arrays(offsets, rows.column("contact")), ",")
-    phones = rows.column("phone")
     return [
-        _Piece(run, strata, joined.as_buffer().to_pybytes(), phones.slice(run.start, run.stop - run.start))
+        _Piece(run, strata, joined.as_buffer().to_pybytes(), rows.slice(run.start, run.stop - run.start))
         for run, strata, joined in zip(runs, _strata(rows, runs), contacts, strict=True)
     ]
 

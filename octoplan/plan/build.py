@@ -54,6 +54,7 @@ class Prepared:
     content: Mapping[str, str]
     limits: Limits
     on_unknown: Literal["repeat", "stop"]
+    key: DigestKey
 
 
 @dataclass(slots=True)
@@ -141,7 +142,7 @@ def _draft(prepared: Prepared, state: CampaignState | None, reader: StateReader)
 
 def _light(batch: Outgoing) -> Outgoing:
     """Without its contacts: a plan of ten thousand batches keeps what identifies them only."""
-    return replace(batch, request=replace(batch.request, contacts=b""), phones=batch.phones.slice(0, 0))
+    return replace(batch, request=replace(batch.request, contacts=b""), phones=batch.phones.slice(0, 0), rows=())
 
 
 class _Sampler:
@@ -464,6 +465,7 @@ def _summarise_audience(prepared: Prepared, batches: Sequence[PlannedBatch]) -> 
             ExclusionLine(each.reason, each.count, each.examples, each.explanation) for each in audience.exclusions
         ),
         countries=dict(audience.countries),
+        suppressed=b"".join(audience.suppressed_digests(prepared.key)),
     )
 
 

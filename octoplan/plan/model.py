@@ -108,6 +108,8 @@ class AudienceSummary:
     already_written: int
     exclusions: tuple[ExclusionLine, ...]
     countries: Mapping[str, int]
+    suppressed: bytes = b""
+    """Keyed digests, 8 bytes each, of who is on the list and suppressed; apply compares with them."""
 
 
 @dataclass(frozen=True, slots=True)

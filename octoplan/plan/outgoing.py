@@ -67,6 +67,7 @@ class Outgoing:
     strata: Mapping[Stratum, int]
     request: SendRequest = field(repr=False)
     phones: pa.StringArray = field(repr=False)
+    rows: tuple[pa.RecordBatch, ...] = field(repr=False, default=())
     is_canary: bool = False
     opened_at: datetime | None = None
     opened_mark: Mark | None = None
@@ -121,6 +122,29 @@ def fresh_batches(
             yield replace(_outgoing(dispatch, packed, request, digest, attempt, reader.key), is_canary=is_canary)
 
 
+def shrink_batch(
+    dispatch: Dispatch, batch: Outgoing, dropped: frozenset[str], state: CampaignState | None, key: DigestKey
+) -> Outgoing | None:
+    """
+    The batch without the recipients in `dropped`; the same batch if none is in it, `None` if nobody is left.
+
+    Another membership is another body, so a smaller batch has a digest and a request id of its own.
+    """
+    gone = pa.array(sorted(dropped), pa.string())
+    if not pc.any(pc.is_in(batch.phones, value_set=gone)).as_py():
+        return batch
+    rows = [each.filter(pc.invert(pc.is_in(each.column("phone"), value_set=gone))) for each in batch.rows]
+    texts = dispatch.message.texts
+    packed = list(pack_batches(rows, texts=texts, bucket_bits=[0] * len(texts), batch_size=dispatch.batch_size))
+    if not packed:
+        return None
+    request = dispatch.request_for(packed[0])
+    digest = batch_digest(key, hashed_body(request))
+    known = state.batches.get(digest) if state is not None else None
+    attempt = known.next_attempt if known is not None else 1
+    return replace(_outgoing(dispatch, packed[0], request, digest, attempt, key), is_canary=batch.is_canary)
+
+
 def _outgoing(
     dispatch: Dispatch, packed: PackedBatch, request: SendRequest, digest: str, attempt: int, key: DigestKey
 ) -> Outgoing:
@@ -135,6 +159,7 @@ def _outgoing(
         strata=packed.strata,
         request=request,
         phones=packed.phones,
+        rows=packed.rows,
     )
 
 

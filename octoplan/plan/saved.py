@@ -8,6 +8,7 @@ the project's key and covers everything else, so an edited file is refused.
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -35,6 +36,7 @@ class SavedCampaign:
     action: str
     content: Mapping[str, str]
     batches: Mapping[str, PlannedBatch]
+    suppressed: frozenset[bytes] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +147,10 @@ def _saved_campaign(item: Mapping[str, Any]) -> SavedCampaign:
         )
         for batch in item["batches"]
     ]
-    return SavedCampaign(item["id"], item["action"], item["content"], {batch.digest: batch for batch in batches})
+    packed = base64.b64decode((item["audience"] or {}).get("suppressed", ""))
+    suppressed = frozenset(packed[start : start + 8] for start in range(0, len(packed), 8))
+    by_digest = {batch.digest: batch for batch in batches}
+    return SavedCampaign(item["id"], item["action"], item["content"], by_digest, suppressed)
 
 
 def _digest(document: Mapping[str, Any], key: DigestKey) -> str:
@@ -199,6 +204,7 @@ def _audience(action: Action) -> dict[str, Any] | None:
             for line in audience.exclusions
         ],
         "countries": dict(audience.countries),
+        "suppressed": base64.b64encode(audience.suppressed).decode(),
     }
 
 

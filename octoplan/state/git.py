@@ -7,8 +7,8 @@ other, which looks at the new state and tries again, or finds that its lease is 
 
 Invariants:
 - A write has arrived when the push says so, or when the ref is seen to hold it; nothing else counts.
-- After a push that failed, nothing is assumed: the ref is asked. What was pushed is either in it (by name, or by the
-  token of the write), or the very same commit is pushed again, or the answer is that it is not known.
+- After a push that failed, nothing is assumed: the ref is asked. The write is in it if its token is; while the ref has
+  not moved the very same commit is pushed again; if the ref cannot be asked, the answer is that it is not known.
 - A holder goes on only from its own last write: a ref that somebody put back to an earlier state ends the run.
 - While the lease is held nobody else writes the journal and the ledger, so the holder's memory is the truth; the one
   thing that others may change is the stop notice.
@@ -221,32 +221,23 @@ class GitStore:
         with self._mutex:
             at, failures = self._clock.now(), 0
             for _ in range(limits.GIT_TRIES_MAX):
-                files = self._known()
-                old, draft = self._tip, files.draft()
+                draft = self._known().draft()
+                old = self._tip
                 if not step(draft):
                     return
                 new = self._remote.store(draft.contents, at)
-                failure = self._push(old, new)
-                if failure is None:
+                # Whatever ends the push early, the ref is looked at before anything else is done with it.
+                self._files = None
+                try:
+                    self._remote.push(old, new)
+                except StateUnavailable as failure:
+                    if self._tip_after(failure) == old:
+                        failures += 1
+                        self._require_patience(failure, failures)
+                else:
                     self._tip, self._files = new, draft
                     return
-                if self._files is not None:
-                    failures += 1
-                    self._require_patience(failure, failures)
             raise StateUnavailable(f"{self.place} is moved by others all the time", hint="try again")
-
-    def _push(self, old: str | None, new: str) -> StateUnavailable | None:
-        """`None` if the ref holds `new` now; else why the push failed, after a fresh look at the ref."""
-        # Whatever ends this early, the ref is looked at before anything else is done with it.
-        files, self._files = self._files, None
-        try:
-            self._remote.push(old, new)
-        except StateUnavailable as failure:
-            tip = self._tip_after(failure)
-            if tip != new:
-                self._files = files if tip == old else None
-                return failure
-        return None
 
     def _tip_after(self, failure: StateUnavailable) -> str | None:
         try:
@@ -259,8 +250,6 @@ class GitStore:
 
     def _require_patience(self, failure: StateUnavailable, failures: int) -> None:
         if failures == limits.GIT_FAILURES_MAX:
-            # Such a push could still arrive, so the next step begins with a look.
-            self._files = None
             raise failure
         self._clock.sleep(limits.GIT_PAUSE_S * failures)
 

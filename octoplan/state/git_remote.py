@@ -17,7 +17,9 @@ import os
 import re
 import signal
 import subprocess
+import tempfile
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Final
@@ -26,31 +28,25 @@ from octoplan import limits
 from octoplan.diagnostics import StateUnavailable
 from octoplan.state.git_objects import commit_files, render_pack
 
-_SETTINGS: Final = ("core.hooksPath=/dev/null", "gc.auto=0", "maintenance.auto=false")
+_SETTINGS: Final = ("core.hooksPath=/dev/null", "maintenance.auto=false")
 _FETCH: Final = (
     "fetch",
     "--quiet",
     "--no-write-fetch-head",
-    "--refmap=",
     "--no-tags",
-    "--no-prune",
     "--no-filter",
     "--no-recurse-submodules",
-    "--no-write-commit-graph",
 )
 _PUSH: Final = (
     "push",
     "--porcelain",
-    "--no-verify",
     "--no-signed",
-    "--no-follow-tags",
     "--no-recurse-submodules",
 )
 _ENVIRONMENT: Final = {
     "LC_ALL": "C",
     "GIT_TERMINAL_PROMPT": "0",
     "GCM_INTERACTIVE": "never",
-    "GIT_OPTIONAL_LOCKS": "0",
 }
 _ALLOWED_PROTOCOLS: Final = "file:git:http:https:ssh"
 """The remote can be named in a pull request, so no other helper is started unless GIT_ALLOW_PROTOCOL names it."""
@@ -68,48 +64,55 @@ _DROPPED: Final = (
 )
 """What git hands to its hooks: it would turn our commands to another repository than the project's."""
 
-_PERMISSION: Final = (
-    "octoplan may not push there",
-    "give it the right to write: in GitHub Actions `permissions: {contents: write}`, and no rule that protects "
-    "refs/octoplan/*",
-)
-_LOGIN: Final = (
-    "the remote does not accept the credentials",
-    "octoplan pushes with what git is set up with in this repository and is never asked for a password; try "
-    "`git ls-remote` in the project's folder",
-)
-_MEANINGS: Final[tuple[tuple[str, tuple[str, str]], ...]] = (
-    (
-        r"(?i)not a git repository \(or any|must be run in a work tree",
-        (
-            "the project is in no git repository",
-            "the `git` home keeps its state on a remote of the project's repository",
-        ),
+
+@dataclass(frozen=True, slots=True)
+class _Meaning:
+    """What git's words mean: the words as a pattern, a sentence for people, and the next step."""
+
+    words: str
+    sentence: str
+    hint: str
+
+
+_MEANINGS: Final = (
+    _Meaning(
+        r"(?i)not a git repository \(or any",
+        "the project is in no git repository",
+        "the `git` home keeps its state on a remote of the project's repository",
     ),
-    (
+    _Meaning(
         r"dubious ownership",
-        (
-            "git does not trust the project's folder",
-            "run as its owner, or say `git config --global --add safe.directory`",
-        ),
+        "git does not trust the project's folder",
+        "run as the folder's owner, or name it with `git config --global --add safe.directory`",
     ),
-    (
-        r"(?i)hook declined|protected|rule violation|prohibited|denied to|not allowed to push|write access|unable to write",
-        _PERMISSION,
+    _Meaning(
+        r"(?i)hook declined|protected|rule violation|prohibited|denied to|not allowed to push|write access",
+        "octoplan may not push there",
+        "it needs the right to write: in GitHub Actions `permissions: {contents: write}`, and no rule on refs/octoplan",
     ),
-    (
+    _Meaning(
         r"(?i)authentication failed|could not read (username|password)|permission denied \(|returned error: 40[13]",
-        _LOGIN,
+        "the remote does not accept the credentials",
+        "git is never allowed to ask for a password here; see whether `git ls-remote` works without a question",
     ),
-    (
+    _Meaning(
         r"(?i)does not appear to be a git repository|no such remote|repository .*not found|does not exist",
-        ("there is no such remote", "see `git remote -v`; the environment's `state` section names the remote"),
+        "there is no such remote",
+        "see `git remote -v`; the environment's `state` section names the remote",
     ),
+    _Meaning(r"", "the remote cannot be used", "nothing is sent while the state cannot be read and written"),
 )
-"""What git's words mean: pattern -> sentence and hint; the first that matches counts."""
-_UNREACHABLE: Final = ("the remote cannot be used", "nothing is sent while the state cannot be read and written")
+"""The first that matches counts; the last always does."""
 
 _CREDENTIALS: Final = re.compile(r"(\w+://)[^/\s@']*@")
+
+
+@dataclass(frozen=True, slots=True)
+class _Facts:
+    """Of the project's repository: what names its objects, and whether it lacks a part of the history."""
+
+    algorithm: str
+    is_shallow: bool
 
 
 class GitRemote:
@@ -119,7 +122,7 @@ class GitRemote:
         self._project = project
         self._remote = remote
         self._ref = ref
-        self._algorithm: str | None = None
+        self._known_facts: _Facts | None = None
         self._stored: set[str] = set()
 
     @property
@@ -133,6 +136,8 @@ class GitRemote:
 
         :raises StateUnavailable: if the remote cannot be asked.
         """
+        # Outside of a repository git would blame the remote.
+        self._facts()
         for line in self._git("ls-remote", "--", self._remote, self._ref).decode().splitlines():
             oid, _, ref = line.partition("\t")
             if ref == self._ref:
@@ -168,7 +173,10 @@ class GitRemote:
         start = 0
         for name in names:
             end = output.index(b"\n", start)
-            size = int(output[start:end].split()[2])
+            words = output[start:end].split()
+            if len(words) != 3:
+                raise self._unavailable("a part of the state is missing in the project's object store")
+            size = int(words[2])
             found[name] = output[end + 1 : end + 1 + size]
             start = end + 1 + size + 1
         return found
@@ -181,9 +189,9 @@ class GitRemote:
 
         :raises StateUnavailable: if the repository cannot be written.
         """
-        name, objects = commit_files(files, at, f"State of octoplan in {self._ref}", self._object_format())
+        name, objects = commit_files(files, at, f"State of octoplan in {self._ref}", self._facts().algorithm)
         missing = {oid: each for oid, each in objects.items() if oid not in self._stored}
-        self._git("unpack-objects", "-q", data=render_pack(missing, self._object_format()))
+        self._git("unpack-objects", "-q", data=render_pack(missing, self._facts().algorithm))
         self._stored = set(objects)
         return name
 
@@ -193,24 +201,44 @@ class GitRemote:
 
         :raises StateUnavailable: if that was refused, or may have failed; only `tip` tells which.
         """
+        lease = f"--force-with-lease={self._ref}:{old or ''}"
         try:
-            lease = f"--force-with-lease={self._ref}:{old or ''}"
-            self._git(*_PUSH, lease, "--", self._remote, f"{new}:{self._ref}")
+            with self._sparing(old) as environment:
+                self._git(*_PUSH, lease, "--", self._remote, f"{new}:{self._ref}", environment=environment)
+        except OSError as error:
+            raise self._unavailable(f"no temporary file can be made: {error.strerror}") from None
         except StateUnavailable:
             # One possible cause is that somebody has cleaned up the object store; the next try stores everything anew.
             self._stored.clear()
             raise
 
-    def _object_format(self) -> str:
-        if self._algorithm is None:
-            self._algorithm = self._git("rev-parse", "--show-object-format").decode().strip()
-        return self._algorithm
+    @contextlib.contextmanager
+    def _sparing(self, old: str | None) -> Iterator[Mapping[str, str]]:
+        """
+        An environment in which git sends only what `old` does not hold, instead of the whole state each time.
 
-    def _git(self, *arguments: str, data: bytes = b"") -> bytes:
+        Git looks for what a commit without parents has in common with others only in shallow clones; naming `old` as
+        their boundary, which it is, as it has no parents either, makes it look. It sends more without this, no less.
+        """
+        if old is None or self._facts().is_shallow:
+            yield {}
+            return
+        with tempfile.NamedTemporaryFile("w", prefix="octoplan-", encoding="ascii") as boundary:
+            boundary.write(f"{old}\n")
+            boundary.flush()
+            yield {"GIT_SHALLOW_FILE": boundary.name}
+
+    def _facts(self) -> _Facts:
+        if self._known_facts is None:
+            words = self._git("rev-parse", "--show-object-format", "--is-shallow-repository").decode().split()
+            self._known_facts = _Facts(words[0], is_shallow=words[1] == "true")
+        return self._known_facts
+
+    def _git(self, *arguments: str, data: bytes = b"", environment: Mapping[str, str] | None = None) -> bytes:
         settings = [part for setting in _SETTINGS for part in ("-c", setting)]
         command = ["git", "-C", str(self._project), *settings, *arguments]
         try:
-            code, output, words = _run(command, data)
+            code, output, words = _run(command, data, environment or {})
         except FileNotFoundError:
             hint = "install git, or keep the state in another home"
             raise StateUnavailable("the `git` home needs the git command, which is not installed", hint=hint) from None
@@ -226,11 +254,11 @@ class GitRemote:
         return output
 
     def _unavailable(self, words: str) -> StateUnavailable:
-        meaning, hint = next((found for pattern, found in _MEANINGS if re.search(pattern, words)), _UNREACHABLE)
-        return StateUnavailable(f"{self.place}: {meaning} ({_shorten(words)})", hint=hint)
+        meaning = next(each for each in _MEANINGS if re.search(each.words, words))
+        return StateUnavailable(f"{self.place}: {meaning.sentence} ({_shorten(words)})", hint=meaning.hint)
 
 
-def _run(command: list[str], data: bytes) -> tuple[int, bytes, str]:
+def _run(command: list[str], data: bytes, environment: Mapping[str, str]) -> tuple[int, bytes, str]:
     """
     Exit code, stdout and stderr.
 
@@ -242,7 +270,7 @@ def _run(command: list[str], data: bytes) -> tuple[int, bytes, str]:
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        env={"GIT_ALLOW_PROTOCOL": _ALLOWED_PROTOCOLS, **inherited, **_ENVIRONMENT},
+        env={"GIT_ALLOW_PROTOCOL": _ALLOWED_PROTOCOLS, **inherited, **_ENVIRONMENT, **environment},
         start_new_session=True,
     ) as process:
         try:

@@ -16,8 +16,8 @@ Invariants:
   row still has the run's fencing number. The row stays locked until the transaction has ended, so the writers of a
   scope take turns and READ COMMITTED is enough: whoever waited for the row sees it as the one before left it.
 - A new lease raises the fencing number in that same row. From then on the run before can write nothing.
-- Durable means on the disk of the server: `synchronous_commit` is on in each writing transaction, and a lease is not
-  given out by a server that runs with `fsync = off`.
+- Durable means on the disk of the server, and of its synchronous standbys if it has any: `synchronous_commit` is on in
+  each writing transaction, a COMMIT that warns is not believed, and a server with `fsync = off` gives out no lease.
 - When the connection breaks before COMMIT is answered, the row is locked again before anything else: that waits until
   the old transaction has ended one way or the other. Only then is looked for what it wrote.
 - The latch, an advisory lock of the holder's own connection, only tells whether the holder is alive. Safety never
@@ -53,8 +53,8 @@ except ImportError:
     ) from None
 
 SCHEMA: Final = "octoplan"
-SCHEMA_PATTERN: Final = r"(?!pg_)[a-z_][a-z0-9_]{0,62}"
-"""What PostgreSQL takes as a name without quotes; `pg_…` is its own."""
+SCHEMA_PATTERN: Final = r"(?!pg_)[a-z0-9_][a-z0-9_-]{0,62}"
+"""`pg_…` is PostgreSQL's own, and it cuts off what is longer than 63."""
 
 _STEPS: Final[tuple[LiteralString, ...]] = (
     """
@@ -81,18 +81,20 @@ _STEPS: Final[tuple[LiteralString, ...]] = (
 )
 """Migrations in order. A step that was released is never edited; a change is a new step."""
 
-_HOLDER: Final = "run, owner, host, pid, since, fence, heartbeat, url"
 _PLACE_PATTERNS: Final = {
     "host": r"[\w.:/,-]*",
     "hostaddr": r"[\w.:,]*",
     "port": r"[0-9,]*",
-    "dbname": r"[\w.-]*",
-    "user": r"[\w.@+-]*",
+    "dbname": r"[\w.$-]*",
 }
 """
 A password with an unescaped `@`, `/` or `:` ends up in one of these parts of the address; they could then not be shown.
 """
-_ALIVE: Final = {
+_CONNECTION: Final[Mapping[str, str | int]] = {
+    "client_encoding": "UTF8",
+    # A standby may lack what was written a moment ago.
+    "target_session_attrs": "read-write",
+    "application_name": "octoplan",
     "connect_timeout": round(limits.STATE_CONNECT_TIMEOUT_S),
     "keepalives": 1,
     "keepalives_idle": round(limits.STATE_SILENCE_S / 2),
@@ -100,7 +102,7 @@ _ALIVE: Final = {
     "keepalives_count": 3,
     "tcp_user_timeout": round(limits.STATE_SILENCE_S * 1000),
 }
-"""How our side notices a network that went silent; the server's side is set by `_SETTINGS`."""
+"""How a session is opened, and how our side notices a network that went silent; the server's is in `_SETTINGS`."""
 _SETTINGS: Final = {
     "statement_timeout": f"{limits.STATE_STATEMENT_TIMEOUT_S:.0f}s",
     "lock_timeout": "0",
@@ -132,10 +134,10 @@ class PostgresStore:
         if re.fullmatch(SCHEMA_PATTERN, schema) is None:
             raise InvalidInput(
                 f"`{schema[:80]}` cannot be the name of octoplan's schema",
-                hint="use up to 63 lower-case letters, digits and underscores, not beginning with `pg_` or a digit",
+                hint="use up to 63 lower-case letters, digits, hyphens and underscores, not beginning with `pg_`",
             )
         self._address = address
-        self._parts = _parse(address)
+        self._parts = _parts(address)
         self._scope = scope
         self._clock = clock
         self._schema = schema
@@ -147,8 +149,8 @@ class PostgresStore:
     @property
     def place(self) -> str:
         """Host, port, database and schema; no user and no password."""
-        host = self._parts.get("host") or self._parts.get("hostaddr") or "localhost"
-        port, database = self._parts.get("port") or 5432, self._parts.get("dbname") or "(default)"
+        host = self._parts.get("host") or self._parts.get("hostaddr") or "its default address"
+        port, database = self._parts.get("port") or 5432, self._parts.get("dbname") or "of the role's name"
         return f"PostgreSQL at {host}, port {port}, database {database}, schema {self._schema}"
 
     def read_entries(self, campaign: str | None = None) -> list[Entry]:
@@ -208,6 +210,7 @@ class PostgresStore:
             if isinstance(error, psycopg.Error):
                 raise self._unavailable(error) from None
             raise
+        self._close_lease()
         self._lease = connection
         return held
 
@@ -215,18 +218,12 @@ class PostgresStore:
         """Clear the lease and let the latch go; does nothing if the lease was lost."""
         # If the server cannot be reached the latch alone frees the lease, and the run's own error must not be hidden.
         with contextlib.suppress(StateUnavailable):
-            self._run(lambda connection, _: self._clear(connection, holder.run, holder.fence), create=False)
+            self._run(lambda connection, _: self._clear(connection, holder.run, holder.fence), create=False, tries=1)
         self._close_lease()
 
     def holder(self) -> Holder | None:
         """Who holds the lease now; of a holder without a connection it is free."""
-        rows = self._read(
-            f"SELECT {_HOLDER} FROM {{s}}.lease WHERE scope = %(scope)s AND run IS NOT NULL AND EXISTS ("
-            "SELECT FROM pg_locks WHERE locktype = 'advisory' AND granted AND objsubid = 1 "
-            "AND database = (SELECT oid FROM pg_database WHERE datname = current_database()) "
-            "AND (classid::bigint << 32) | objid::bigint = latch)",
-            {},
-        )
+        rows = self._read(_FIND_HOLDER, {})
         return _holder(rows[0]) if rows else None
 
     def unlock(self, run: str) -> bool:
@@ -261,7 +258,7 @@ class PostgresStore:
         self._run(put, create=True)
 
     def forget(self, entry: Entry, holder: Holder) -> None:
-        """Delete salt and rows; the salt's page is cleaned at once, so that no copy of it stays in the table."""
+        """Delete salt and rows; when their remains leave the server's disk and its backups is the server's affair."""
         commit_id = uuid4()
 
         def delete(connection: Connection, again: bool) -> None:
@@ -269,11 +266,11 @@ class PostgresStore:
                 if again and self._was_written(connection, commit_id):
                     return
                 self._require_fence(connection, holder)
-                _set(connection, "statement_timeout", f"{limits.STATE_FORGET_TIMEOUT_S:.0f}s", local=True)
+                timeout = f"{limits.STATE_FORGET_TIMEOUT_S:.0f}s"
+                connection.execute("SELECT set_config('statement_timeout', %s, true)", (timeout,))
                 self._execute(connection, _FORGET_ROWS, {"campaign": entry.campaign})
                 self._execute(connection, _FORGET_SALT, {"campaign": entry.campaign})
                 self._append(connection, [entry], holder, commit_id)
-            self._execute(connection, "VACUUM {s}.campaigns", None)
 
         self._run(delete, create=True)
 
@@ -301,8 +298,8 @@ class PostgresStore:
 
     def _was_written(self, connection: Connection, commit_id: UUID) -> bool:
         """Whether a commit whose answer was lost was carried out; waits until its transaction has ended."""
-        self._execute(connection, "SELECT FROM {s}.lease WHERE scope = %(scope)s FOR UPDATE", {})
-        query: LiteralString = "SELECT FROM {s}.journal WHERE scope = %(scope)s AND commit_id = %(id)s LIMIT 1"
+        self._execute(connection, "SELECT 1 FROM {s}.lease WHERE scope = %(scope)s FOR UPDATE", {})
+        query: LiteralString = "SELECT 1 FROM {s}.journal WHERE scope = %(scope)s AND commit_id = %(id)s LIMIT 1"
         return self._execute(connection, query, {"id": commit_id}).fetchone() is not None
 
     def _write_change(self, connection: Connection, change: Change) -> None:
@@ -352,13 +349,7 @@ class PostgresStore:
     def _take(self, connection: Connection, holder: Holder) -> Holder:
         """The row is locked throughout, so of several that want the lease one gets it."""
         with _transaction(connection):
-            self._execute(
-                connection,
-                "INSERT INTO {s}.lease (scope, fence) VALUES (%(scope)s, 0) ON CONFLICT (scope) DO NOTHING",
-                {},
-            )
-            query: LiteralString = f"SELECT {_HOLDER}, latch FROM {{s}}.lease WHERE scope = %(scope)s FOR UPDATE"
-            (row,) = self._execute(connection, query, {}).fetchall()
+            (row,) = self._execute(connection, _LOCK_LEASE, {}).fetchall()
             *current, latch = row
             if current[0] is not None and not _is_free(connection, latch):
                 hint = "wait until it has ended; if it hangs: `octoplan state unlock`"
@@ -394,7 +385,9 @@ class PostgresStore:
     def _read(self, query: LiteralString, values: Mapping[str, object]) -> list[tuple[Any, ...]]:
         return self._run(lambda connection, _: self._execute(connection, query, values).fetchall(), create=False) or []
 
-    def _run(self, work: Callable[[Connection, bool], T], *, create: bool) -> T | None:
+    def _run(
+        self, work: Callable[[Connection, bool], T], *, create: bool, tries: int = limits.STATE_TRIES_MAX
+    ) -> T | None:
         """
         Do `work` on the connection; `None` if the schema is not there yet and is not to be created.
 
@@ -405,7 +398,7 @@ class PostgresStore:
         """
         again = False
         with self._mutex:
-            for tries_left in reversed(range(limits.STATE_TRIES_MAX)):
+            for tries_left in reversed(range(tries)):
                 try:
                     return work(connection, again) if (connection := self._open(create=create)) else None
                 except psycopg.Error as error:
@@ -425,21 +418,18 @@ class PostgresStore:
         return self._connection if self._is_ready else None
 
     def _connect(self) -> Connection:
-        """A session on the server that takes writes: a standby may lack what was written a moment ago."""
         connection = psycopg.connect(
-            self._address.reveal(),
+            conninfo.make_conninfo(self._address.reveal(), **_CONNECTION),
             autocommit=True,
             # Prepared statements do not outlive a transaction behind some poolers.
             prepare_threshold=None,
-            client_encoding="UTF8",
-            target_session_attrs="read-write",
-            application_name="octoplan",
-            **_ALIVE,
         )
+        connection.isolation_level = psycopg.IsolationLevel.READ_COMMITTED
         try:
-            connection.isolation_level = psycopg.IsolationLevel.READ_COMMITTED
-            for name, value in _SETTINGS.items():
-                _set(connection, name, value, local=False)
+            connection.execute(
+                "SELECT set_config(name, value, false) FROM unnest(%s::text[], %s::text[]) AS given (name, value)",
+                (list(_SETTINGS), list(_SETTINGS.values())),
+            )
         except BaseException:
             connection.close()
             raise
@@ -453,21 +443,27 @@ class PostgresStore:
         with _transaction(connection):
             key = f"octoplan migrations of {self._schema}"
             connection.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", (key,))
-            if connection.execute("SELECT to_regnamespace(%s)", (self._schema,)).fetchone() == (None,):
-                self._execute(connection, "CREATE SCHEMA {s}", None)
-            self._execute(
-                connection,
-                "CREATE TABLE IF NOT EXISTS {s}.version (version int PRIMARY KEY, at timestamptz DEFAULT now())",
-                None,
-            )
-            for number, step in enumerate(_STEPS[self._read_version(connection) :], self._read_version(connection) + 1):
+            done = self._read_version(connection)
+            if done == 0:
+                self._create_schema(connection)
+            for number, step in enumerate(_STEPS[done:], done + 1):
                 self._execute(connection, step, None)
                 self._execute(connection, "INSERT INTO {s}.version (version) VALUES (%(n)s)", {"n": number})
         return True
 
+    def _create_schema(self, connection: Connection) -> None:
+        """A role that may not create schemas is served by an empty one that it owns."""
+        if not connection.execute("SELECT 1 FROM pg_namespace WHERE nspname = %s", (self._schema,)).fetchall():
+            self._execute(connection, "CREATE SCHEMA {s}", None)
+        self._execute(
+            connection, "CREATE TABLE {s}.version (version int PRIMARY KEY, at timestamptz DEFAULT now())", None
+        )
+
     def _read_version(self, connection: Connection) -> int:
         """Zero where nothing is yet. :raises StateUnavailable: if it is newer than this program."""
-        if connection.execute("SELECT to_regclass(%s)", (f"{self._schema}.version",)).fetchone() == (None,):
+        # The catalogue itself: `to_regclass` may answer from before the wait for whoever migrated.
+        found = "SELECT 1 FROM pg_tables WHERE schemaname = %s AND tablename = 'version'"
+        if not connection.execute(found, (self._schema,)).fetchall():
             return 0
         ((version,),) = self._execute(connection, "SELECT coalesce(max(version), 0) FROM {s}.version", {}).fetchall()
         if version > len(_STEPS):
@@ -498,7 +494,7 @@ class PostgresStore:
 
     def _unavailable(self, error: psycopg.Error) -> StateUnavailable:
         """What the server or the network said, without any part of the address that is secret."""
-        reason = error.diag.message_primary or (str(error).strip().splitlines() or [type(error).__name__])[-1]
+        reason = error.diag.message_primary or (str(error).strip().splitlines() or [type(error).__name__])[0]
         for secret in (self._address.reveal(), self._parts.get("password"), self._parts.get("sslpassword")):
             reason = reason.replace(str(secret), "********") if secret else reason
         return StateUnavailable(
@@ -508,6 +504,18 @@ class PostgresStore:
         )
 
 
+_FIND_HOLDER: Final = """
+    SELECT run, owner, host, pid, since, fence, heartbeat, url FROM {s}.lease
+    WHERE scope = %(scope)s AND run IS NOT NULL AND EXISTS (
+      SELECT FROM pg_locks WHERE locktype = 'advisory' AND granted AND objsubid = 1
+      AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+      AND (classid::bigint << 32) | objid::bigint = latch)
+    """
+_LOCK_LEASE: Final = """
+    INSERT INTO {s}.lease AS lease (scope, fence) VALUES (%(scope)s, 0)
+    ON CONFLICT (scope) DO UPDATE SET fence = lease.fence
+    RETURNING run, owner, host, pid, since, lease.fence, heartbeat, url, latch
+    """
 _FIND: Final = (
     "SELECT l.recipient, b.digest FROM {s}.ledger l JOIN {s}.batches b ON b.id = l.batch "
     "WHERE l.campaign = (SELECT id FROM {s}.campaigns WHERE scope = %(scope)s AND name = %(campaign)s) "
@@ -534,7 +542,7 @@ _FORGET_ROWS: Final = (
 _FORGET_SALT: Final = "UPDATE {s}.campaigns SET salt = NULL WHERE scope = %(scope)s AND name = %(campaign)s"
 
 
-def _parse(address: Secret) -> Mapping[str, Any]:
+def _parts(address: Secret) -> Mapping[str, Any]:
     """The parts of an address. :raises InvalidInput: if it is none; its text, which holds a password, is not shown."""
     hint = "in a URL write the characters @ / : % of user and password as %40 %2F %3A %25"
     try:
@@ -549,15 +557,32 @@ def _parse(address: Secret) -> Mapping[str, Any]:
 
 @contextlib.contextmanager
 def _transaction(connection: Connection) -> Iterator[None]:
-    """Durable when it ends, also where the server's default is not."""
-    with connection.transaction():
-        _set(connection, "synchronous_commit", "on", local=True)
-        yield
+    """
+    Durable when it ends, also where the server's default is not.
 
+    A COMMIT whose wait for a synchronous standby is cut short succeeds with a warning: it may then be lost with the
+    server.
 
-def _set(connection: Connection, name: str, value: str, *, local: bool) -> None:
-    """A setting of the session or, `local`, of the transaction; one that an older server does not know is left out."""
-    connection.execute("SELECT set_config(name, %s, %s) FROM pg_settings WHERE name = %s", (value, local, name))
+    :raises StateUnavailable: if the server warned.
+    """
+    warnings: list[str] = []
+
+    def hear(said: psycopg.errors.Diagnostic) -> None:
+        if said.severity_nonlocalized == "WARNING":
+            warnings.append(said.message_primary or "")
+
+    connection.add_notice_handler(hear)
+    try:
+        with connection.transaction():
+            connection.execute("SET LOCAL synchronous_commit = on")
+            yield
+    finally:
+        connection.remove_notice_handler(hear)
+    if warnings:
+        raise StateUnavailable(
+            f"it is not sure that the last entries are durable, the database server warned: {warnings[-1]}",
+            hint="check the server and its standbys; nothing is sent without a durable record",
+        )
 
 
 def _require_durable(connection: Connection, place: str) -> None:

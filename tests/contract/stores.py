@@ -7,12 +7,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import cycle
 from pathlib import Path
+from uuid import uuid4
 
 from octoplan.clock import Clock
 from octoplan.state.git import GitStore
 from octoplan.state.local import LocalStore
+from octoplan.state.postgres import PostgresStore
 from octoplan.state.store import StateStore
+from octoplan.values.secret import Secret
 from tests.git_repositories import make_repositories
+from tests.postgres_server import server
 
 OpenStore = Callable[[Clock], StateStore]
 """Opens the same place once more, as another process would."""
@@ -39,4 +43,11 @@ def git_place(folder: Path) -> Iterator[OpenStore]:
     yield lambda clock: GitStore(next(clones), "production", clock)
 
 
-KINDS = (Kind("local", local_place), Kind("git", git_place))
+@contextmanager
+def postgres_place(folder: Path) -> Iterator[OpenStore]:
+    """A schema of its own in the server of this test process."""
+    schema = f"contract_{uuid4().hex}"
+    yield lambda clock: PostgresStore(Secret(server().address), "shop/production", clock, schema=schema)
+
+
+KINDS = (Kind("local", local_place), Kind("git", git_place), Kind("postgres", postgres_place))

@@ -71,9 +71,11 @@ def command(
         saved = _read_saved(workspace, plan_file, campaigns)
         gateway = stack.enter_context(open_gateway(workspace, OctopushGateway))
         session = stack.enter_context(workspace.home.session(new_run()))
-        ids = campaigns or (tuple(saved.campaigns) if saved else ())
+        selection = Selection(campaigns)
+        if saved is not None:
+            selection = Selection(tuple(saved.campaigns), may_be_gone=True)
         planned = stack.enter_context(
-            planning(workspace, gateway, Selection(ids), endpoint=endpoint_of(workspace), reader=session)
+            planning(workspace, gateway, selection, endpoint=endpoint_of(workspace), reader=session)
         )
         if saved is not None:
             require_approved(saved, planned.plan, session.campaigns())

@@ -234,7 +234,6 @@ def test_a_plan_that_no_longer_fits_is_6(project: Project, octoplan: Octoplan, s
     octoplan("apply", "plan.json", code=0)
 
 
-@pytest.mark.xfail(reason="the id is looked for among the files before it is held against the plan, which ends with 3")
 def test_a_plan_whose_campaign_file_is_gone_is_6(project: Project, octoplan: Octoplan) -> None:
     """A campaign of the plan without a file any more is something that moved."""
     octoplan("plan", "--out", "plan.json")

@@ -129,7 +129,7 @@ STATE_LOOKUP_ROWS: Final = 5_000
 PLAN_LIFETIME_S: Final = 24 * 3600
 """A saved plan older than this is refused; prices, balances and people's minds change."""
 GIT_LEDGER_ROWS_MAX: Final = 200_000
-"""Recipients of one environment in a `git` home: about 3 MB that every runner fetches. The other homes take millions."""
+"""Recipients of one environment in a `git` home: about 3 MB that each runner fetches; other homes take millions."""
 GIT_STATE_BYTES_MAX: Final = 256 * 1024 * 1024
 """All files of a `git` home together; more than this was not written by octoplan."""
 GIT_JOURNAL_LINES_PER_FILE: Final = 256

@@ -56,8 +56,8 @@ class AudienceSpec:
 
     `contacts` is absolute and already known to be inside the project; `shown_path` is what findings call it. `columns`
     maps a template variable to a column; of `variables`, those not in it are columns of the same name. `allow_numbers`
-    are the only numbers that may be written to, in any spelling; `None` allows all. `planned` is for carrying out a plan
-    that was approved before. `threads` is `None` for all cores.
+    are the only numbers that may be written to, in any spelling; `None` allows all. `planned` is for carrying out an
+    approved plan. `threads` is `None` for all cores.
     `places` gives the place of a campaign field by its path, such as `recipients.columns.first_name`.
     """
 

@@ -86,9 +86,11 @@ def command(
         saved = _read_saved(workspace, plan_file, campaigns)
         gateway = stack.enter_context(open_gateway(workspace, OctopushGateway))
         session = stack.enter_context(workspace.home.session(new_run(workspace.clock), timeout_s=lock_timeout))
-        ids = campaigns or (tuple(saved.campaigns) if saved else ())
+        selection = Selection(campaigns)
+        if saved is not None:
+            selection = Selection(tuple(saved.campaigns), may_be_gone=True)
         planned = stack.enter_context(
-            planning(workspace, gateway, Selection(ids), endpoint=endpoint_of(workspace), reader=session, saved=saved)
+            planning(workspace, gateway, selection, endpoint=endpoint_of(workspace), reader=session, saved=saved)
         )
         if saved is not None:
             require_approved(saved, planned.plan, session.campaigns())
@@ -217,7 +219,7 @@ def _gate(prepared: Prepared, gateway: OctopushGateway, plan: Plan) -> Callable[
         if canary is not None and canary.pause == "approval":
             people = sum(delivery.recipients for delivery in deliveries)
             reason = (
-                f"the canary of {prepared.campaign.id} went to {people:,} people; the others wait for your approval"
+                f"the canary of {prepared.campaign.id} went to {people:,} recipient(s); the others wait for approval"
             )
             return Halt(ExitCode.PARTIAL, reason, "look at a phone that got it, then apply again to go on")
         return None

@@ -10,6 +10,7 @@ from pathlib import Path
 from octoplan.campaign.model import Environment
 from octoplan.campaign.project import Project, load_campaigns
 from octoplan.campaign.resolve import Campaign
+from octoplan.campaign.rules import NO_CAMPAIGNS
 from octoplan.cli.wiring import Workspace, account_of
 from octoplan.diagnostics import Finding, InvalidInput, StateUnavailable, UnknownOutcome, require_no_errors
 from octoplan.gateway.port import Prices
@@ -23,10 +24,15 @@ from octoplan.state.journal import Phase
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Which campaigns a command is about; empty means all."""
+    """
+    Which campaigns a command is about; empty means all.
+
+    `may_be_gone` is for the ids of a saved plan: a file that is gone is then no mistake of the caller's.
+    """
 
     ids: Sequence[str] = ()
     paths: Sequence[Path] = ()
+    may_be_gone: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +55,11 @@ def select_campaigns(project: Project, selection: Selection) -> tuple[list[Campa
         # All that were asked for are sound: what is wrong with others does not stand in their way.
         files = {campaign.file for campaign in chosen}
         findings = [found for found in findings if found.place is None or found.place.file in files]
+    if selection.may_be_gone:
+        findings = [found for found in findings if found.code != NO_CAMPAIGNS.code]
     warnings = require_no_errors(findings, "the project has errors")
     unknown = sorted(set(selection.ids) - {campaign.id for campaign in chosen})
-    if unknown:
+    if unknown and not selection.may_be_gone:
         known = ", ".join(sorted(campaign.id for campaign in campaigns)) or "none"
         raise InvalidInput(f"no campaign file has the id {', '.join(unknown)}", hint=f"ids of this project: {known}")
     return chosen, warnings

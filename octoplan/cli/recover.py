@@ -20,6 +20,7 @@ from octoplan.views.text import count, instant
 @click.command(short_help="Settle unknown outcomes.")
 @click.argument("batch", required=False)
 @environment_option
+@click.option("--campaign", metavar="ID", help="Whose batch, where two campaigns send the same to the same people.")
 @click.option("--mark-sent", is_flag=True, help="You have seen in the account that it was accepted.")
 @click.option("--ticket", help="With --mark-sent: the API's ticket, if you know it.")
 @click.option(
@@ -31,6 +32,7 @@ def command(
     context: click.Context,
     batch: str | None,
     environment: str | None,
+    campaign: str | None,
     mark_sent: bool,
     ticket: str | None,
     mark_not_sent: bool,
@@ -46,7 +48,7 @@ def command(
     with open_workspace(context, environment) as workspace:
         if batch is not None and (mark_sent or mark_not_sent):
             kind = Kind.SETTLED_SENT if mark_sent else Kind.SETTLED_NOT_SENT
-            _settle(workspace, batch, kind, {"ticket": ticket, "note": reason})
+            _settle(workspace, (batch, campaign), kind, {"ticket": ticket, "note": reason})
         return _list(workspace)
 
 
@@ -71,12 +73,18 @@ def _unknown(reader: StateReader) -> list[tuple[str, BatchState]]:
     return [(state.campaign, batch) for state in states for batch in state.in_phase(Phase.OPEN)]
 
 
-def _settle(workspace: Workspace, wanted: str, kind: Kind, data: dict[str, Any]) -> None:
+def _settle(workspace: Workspace, wanted: tuple[str, str | None], kind: Kind, data: dict[str, Any]) -> None:
     with workspace.home.session(new_run(workspace.clock)) as session:
-        found = [(campaign, batch) for campaign, batch in _unknown(session) if batch.digest.startswith(wanted)]
+        digest, of_campaign = wanted
+        found = [
+            (campaign, batch)
+            for campaign, batch in _unknown(session)
+            if batch.digest.startswith(digest) and of_campaign in (None, campaign)
+        ]
         if len(found) != 1:
             what = "no batch of unknown outcome" if not found else f"{len(found)} batches"
-            raise InvalidInput(f"{what} begins with `{wanted}`", hint="`octoplan recover` lists them")
+            hint = "`octoplan recover` lists them; `--campaign ID` says whose"
+            raise InvalidInput(f"{what} begins with `{digest}`", hint=hint)
         campaign, batch = found[0]
         session.record(kind, campaign, batch.digest, _kept(data, batch, kind))
         write_lock(

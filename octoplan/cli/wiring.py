@@ -126,12 +126,12 @@ def open_home(project: Project, name: str, settings: EnvironmentSettings, lock: 
     if state.home == "git":
         from octoplan.state.git import GitStore
 
-        return Home(GitStore(project.root, name, remote=state.remote, clock=clock), key, clock)
+        return Home(GitStore(project.root, name, clock, remote=state.remote), key, clock)
     if state.home == "postgres" and state.url is not None:
         from octoplan.state.postgres import PostgresStore
 
         scope = f"{project.model.project}/{name}"
-        return Home(PostgresStore(_secret(state.url), scope, schema=state.db_schema, clock=clock), key, clock)
+        return Home(PostgresStore(_secret(state.url), scope, clock, schema=state.db_schema), key, clock)
     return local_home(project.root / FOLDER, name, key, clock)
 
 

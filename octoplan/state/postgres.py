@@ -245,15 +245,11 @@ class PostgresStore:
 
         def put(connection: Connection, _: bool) -> None:
             with _transaction(connection):
-                self._execute(connection, "DELETE FROM {s}.stop_notice WHERE scope = %(scope)s", {})
-                if notice is not None:
-                    self._execute(
-                        connection,
-                        "INSERT INTO {s}.stop_notice (scope, reason, owner, at) "
-                        "VALUES (%(scope)s, %(reason)s, %(owner)s, %(at)s) ON CONFLICT (scope) DO UPDATE "
-                        "SET reason = excluded.reason, owner = excluded.owner, at = excluded.at",
-                        {"reason": notice.reason, "owner": notice.owner, "at": notice.at},
-                    )
+                if notice is None:
+                    self._execute(connection, "DELETE FROM {s}.stop_notice WHERE scope = %(scope)s", {})
+                else:
+                    values = {"reason": notice.reason, "owner": notice.owner, "at": notice.at}
+                    self._execute(connection, _POST_NOTICE, values)
 
         self._run(put, create=True)
 
@@ -352,7 +348,7 @@ class PostgresStore:
             (row,) = self._execute(connection, _LOCK_LEASE, {}).fetchall()
             *current, latch = row
             if current[0] is not None and not _is_free(connection, latch):
-                hint = "wait until it has ended; if it hangs: `octoplan state unlock`"
+                hint = f"wait until it has ended; if it hangs: `octoplan state unlock {current[0]}`"
                 raise LeaseHeld(_holder(current), hint=hint)
             latch = secrets.randbits(63)
             connection.execute("SELECT pg_advisory_lock(%s::bigint)", (latch,))
@@ -515,6 +511,10 @@ _LOCK_LEASE: Final = """
     INSERT INTO {s}.lease AS lease (scope, fence) VALUES (%(scope)s, 0)
     ON CONFLICT (scope) DO UPDATE SET fence = lease.fence
     RETURNING run, owner, host, pid, since, lease.fence, heartbeat, url, latch
+    """
+_POST_NOTICE: Final = """
+    INSERT INTO {s}.stop_notice (scope, reason, owner, at) VALUES (%(scope)s, %(reason)s, %(owner)s, %(at)s)
+    ON CONFLICT (scope) DO UPDATE SET reason = excluded.reason, owner = excluded.owner, at = excluded.at
     """
 _FIND: Final = (
     "SELECT l.recipient, b.digest FROM {s}.ledger l JOIN {s}.batches b ON b.id = l.batch "

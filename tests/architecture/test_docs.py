@@ -119,6 +119,7 @@ def test_every_field_of_a_saved_plan_is_described() -> None:
     """Who reads a plan with a program finds each field on its page."""
     action = Action(
         campaign="spring",
+        identity="spring",
         file="campaigns/spring.yaml",
         description=None,
         kind=ActionKind.BLOCKED,
@@ -128,7 +129,7 @@ def test_every_field_of_a_saved_plan_is_described() -> None:
         sender=None,
         content={},
         audience=AudienceSummary("data/a.csv", 1, 1, 0, (ExclusionLine("duplicate", 1, (2,), "twice"),), {}),
-        message=MessageSummary(("Hi",), 1, "merge", None, {}, {1: 1}, 0, {}),
+        message=MessageSummary("Hi", 1, "merge", None, {}, {1: 1}, 0, {}),
         batches=(PlannedBatch("b1_", "r", 1, 1, 1, None),),
         cost=Cost(None, "none", (UnitPrice("FR", 1, 1, None),)),
         send_at=None,

@@ -138,7 +138,7 @@ def _handler(gate: Gate) -> type[BaseHTTPRequestHandler]:
             self.end_headers()
             self.wfile.write(content)
 
-        def log_message(self, format: str, *values: Any) -> None:
+        def log_message(self, *values: Any) -> None:
             pass
 
     return Handler

@@ -65,10 +65,9 @@ class Project:
         live = {"endpoint": endpoint, "credentials": credentials, **changes}
         self.settings(default_environment="live", environments={"live": live})
 
-    def campaign(self, campaign: str, *, file: str | None = None, **changes: Any) -> Path:
-        """A campaign; `file` is its name without the folder."""
-        text = _yaml({"id": campaign, **_CAMPAIGN, **changes})
-        return self.write(f"campaigns/{file or campaign + '.yaml'}", text)
+    def campaign(self, campaign: str, **changes: Any) -> Path:
+        """A campaign, in `campaigns/<id>.yaml`."""
+        return self.write(f"campaigns/{campaign}.yaml", _yaml({"id": campaign, **_CAMPAIGN, **changes}))
 
     def contacts(
         self, rows: Iterable[Sequence[str]], *, path: str = "data/contacts.csv", header: Sequence[str] = HEADER

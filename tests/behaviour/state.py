@@ -7,10 +7,10 @@ from datetime import UTC, datetime, timedelta
 import pyarrow as pa
 
 from octoplan.state.home import Intent
-from octoplan.state.local import LocalHome, read_key
+from octoplan.state.local import local_home, read_key
 from tests.behaviour.command import Octoplan
 from tests.behaviour.project import NUMBERS, Project
-from tests.clocks import ManualClock
+from tests.clocks import HOLDER, ManualClock
 
 
 def remember_unknown(project: Project, octoplan: Octoplan, *, hours_ago: float) -> str:
@@ -24,8 +24,8 @@ def remember_unknown(project: Project, octoplan: Octoplan, *, hours_ago: float) 
     (batch,) = planned["batches"]
     key = read_key(project.state)
     assert key is not None
-    home = LocalHome(project.state, "sandbox", key, ManualClock(datetime.now(UTC) - timedelta(hours=hours_ago)))
-    with home.session("r_died") as session:
+    home = local_home(project.state, "sandbox", key, ManualClock(datetime.now(UTC) - timedelta(hours=hours_ago)))
+    with home.session(HOLDER) as session:
         session.open_campaign("spring", planned["content"])
         intent = Intent(
             campaign="spring",

@@ -24,11 +24,10 @@ def test_conflict_markers_are_named_and_resolved(project: Project, octoplan: Oct
     lines = whole.splitlines()
     ours, theirs = lines[-2], lines[-1]
     path.write_text("\n".join([*lines[:-2], "<<<<<<< HEAD", ours, "=======", ours, theirs, ">>>>>>> spring"]) + "\n")
-    named = octoplan("plan", code=3).stderr
+    named = octoplan("apply", "--auto-approve", code=3).stderr
     assert named.count("[lock/conflict-markers]") == 3
     assert f"{LOCK}:{len(lines) - 1}" in named
     assert "octoplan lock resolve" in named
-    octoplan("apply", "--auto-approve", code=3)
     octoplan("lock", "resolve", code=0)
     assert path.read_text() == whole
     octoplan("lock", "check", code=0)
@@ -42,7 +41,6 @@ def test_a_deleted_lock_file_is_rebuilt(project: Project, octoplan: Octoplan, sa
     path.unlink()
     assert "is behind the state home" in octoplan("lock", "check", code=1).stdout
     assert "is behind" in octoplan("status", code=0).stdout
-    assert "Nothing to send." in octoplan("plan", code=0).stdout
     octoplan("lock", "rebuild", code=0)
     assert path.read_text() == whole
     path.unlink()
@@ -59,9 +57,7 @@ def test_a_lock_file_that_cannot_be_read_is_3(project: Project, octoplan: Octopl
     for damaged in (
         whole.replace("environment: sandbox", "environment: live"),
         whole.replace("version: 1", "version: 9"),
-        whole.replace("entries:", "entries: ["),
         whole.replace('campaign: "spring"', "campaign: [1]"),
-        "entries: x\n",
         "",
         "\x00",
     ):

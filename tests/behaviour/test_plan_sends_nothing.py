@@ -21,6 +21,11 @@ DRIVEN: Final[dict[str, list[tuple[int, tuple[str, ...]]]]] = {
     "lock": [(0, ("lock", "check")), (0, ("lock", "rebuild")), (0, ("lock", "resolve"))],
     "schema": [(0, ("schema", "--write", "schemas"))],
     "doctor": [(0, ("doctor",))],
+    "stop": [(0, ("stop", "--reason", "a look at it"))],
+    "state": [(0, ("state", "info"))],
+    "resume": [(0, ("resume",))],
+    "adopt": [(3, ("adopt", "spring", "--reason", "begun already"))],
+    "cancel": [(0, ("cancel", "spring"))],
     "recover": [(10, ("recover",)), (0, ("recover", "b1_", "--mark-not-sent", "--reason", "looked it up"))],
 }
 """Command -> exit codes and arguments, in a project where one request has an unknown outcome and two are to be sent."""

@@ -19,6 +19,7 @@ SECTIONS: dict[str, type[BaseModel]] = {
     "`message`": model.Message,
     "`recipients`": model.Recipients,
     "`schedule`": model.Schedule,
+    "`canary`": model.Canary,
     "`limits`": model.Limits,
     "`octoplan.yaml`": model.ProjectModel,
     "`defaults`": model.Defaults,

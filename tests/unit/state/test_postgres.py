@@ -23,7 +23,7 @@ from octoplan.state import postgres
 from octoplan.state.home import Home
 from octoplan.state.journal import Entry, Kind
 from octoplan.state.postgres import PostgresStore
-from octoplan.state.store import Change, Holder, LeaseHeld, LeaseLost, LedgerRows, StopNotice
+from octoplan.state.store import AlreadyWritten, Change, Holder, LeaseHeld, LeaseLost, LedgerRows, StopNotice
 from octoplan.values.secret import Secret
 from tests.clocks import ManualClock
 from tests.postgres_server import server
@@ -182,6 +182,7 @@ def test_a_paused_holder_that_was_cut_off_and_replaced_can_write_nothing(opened:
         fence = int(line_of(process))
         os.kill(process.pid, signal.SIGSTOP)
         cut_connections()
+        opened("shop/staging").acquire(holder())
         store = opened()
         assert store.holder() is None
         held = store.acquire(holder())
@@ -204,6 +205,25 @@ def test_a_holder_whose_connections_are_cut_goes_on_if_nobody_took_over(opened: 
     cut_connections()
     store.commit([INTENDED], held)
     assert [each.kind for each in opened().read_entries()] == [Kind.OPENED, Kind.INTENDED]
+
+
+def test_each_write_is_a_sign_of_life(opened: Opener) -> None:
+    """By the server's clock, so that the age of a lease can be told."""
+    store = opened()
+    held = store.acquire(holder())
+    store.commit([], held)
+    current = opened().holder()
+    assert current is not None
+    assert current.heartbeat is not None
+    assert held.heartbeat is not None
+    assert current.heartbeat > held.heartbeat
+
+
+def test_a_lease_that_was_given_back_names_nobody(opened: Opener, schema: str) -> None:
+    """Free at once, without waiting until the server has noticed the end of a connection."""
+    store = opened()
+    store.release(store.acquire(holder()))
+    assert ask(f"SELECT run, owner, host, pid, url, since, latch FROM {schema}.lease") == [(None,) * 7]
 
 
 COMPETE = """
@@ -380,16 +400,20 @@ def test_a_server_that_stays_away_is_exit_code_7(opened: Opener, proxy: Proxy) -
 # --- durable ---------------------------------------------------------------------------------------------------------
 
 
-def test_a_commit_waits_for_the_disk_even_where_the_database_does_not(opened: Opener, schema: str) -> None:
-    """`synchronous_commit` is on inside the transaction, whatever the database's default is."""
-    do("ALTER DATABASE postgres SET synchronous_commit = off")
+def test_a_commit_does_not_hang_on_the_defaults_of_the_database(opened: Opener, schema: str) -> None:
+    """Inside the transaction `synchronous_commit` is on and the isolation the one that the protocol is built on."""
+    do(
+        "ALTER DATABASE postgres SET synchronous_commit = off",
+        "ALTER DATABASE postgres SET default_transaction_isolation = 'serializable'",
+    )
     try:
         store = opened()
         held = store.acquire(holder())
         do(
             f"CREATE TABLE {schema}.seen (value text)",
             f"CREATE FUNCTION {schema}.see() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN INSERT INTO {schema}.seen "
-            "VALUES (current_setting('synchronous_commit')); RETURN NEW; END $$",
+            "VALUES (current_setting('synchronous_commit')), (current_setting('transaction_isolation')); "
+            "RETURN NEW; END $$",
             f"CREATE TRIGGER see BEFORE INSERT ON {schema}.journal FOR EACH ROW EXECUTE FUNCTION {schema}.see()",
         )
         # As behind a pooler that hands each transaction to another session.
@@ -397,8 +421,8 @@ def test_a_commit_waits_for_the_disk_even_where_the_database_does_not(opened: Op
         store._connection.execute("SET synchronous_commit = off")
         store.commit([OPENED], held)
     finally:
-        do("ALTER DATABASE postgres RESET synchronous_commit")
-    assert ask(f"SELECT value FROM {schema}.seen") == [("on",)]
+        do("ALTER DATABASE postgres RESET ALL")
+    assert ask(f"SELECT value FROM {schema}.seen") == [("on",), ("read committed",)]
 
 
 @contextlib.contextmanager
@@ -490,7 +514,7 @@ def test_a_newer_format_is_refused(opened: Opener, schema: str) -> None:
             use()
 
 
-def test_environments_that_share_a_schema_do_not_see_each_other(opened: Opener) -> None:
+def test_environments_that_share_a_schema_do_not_see_each_other(opened: Opener, schema: str) -> None:
     """The same campaign and the same people in two scopes: lease, journal, ledger, salts and notice are apart."""
     one, two = opened("shop/production"), opened("shop/staging")
     held = [store.acquire(holder()) for store in (one, two)]
@@ -503,6 +527,7 @@ def test_environments_that_share_a_schema_do_not_see_each_other(opened: Opener) 
     assert two.find("sale", ROWS) == dict.fromkeys(ROWS, "b1_x")
     two.forget(entry(Kind.FORGOTTEN), held[1])
     assert set(one.read_salts()) == {"sale"}
+    assert ask(f"SELECT count(*) FROM {schema}.ledger") == [(0,)]
 
 
 def test_a_role_with_a_schema_of_its_own_is_enough(opened: Opener, schema: str) -> None:
@@ -516,6 +541,19 @@ def test_a_role_with_a_schema_of_its_own_is_enough(opened: Opener, schema: str) 
     store.commit([OPENED, INTENDED], held)
     with pytest.raises(StateUnavailable, match="permission denied"):
         opened(address=f"{address}_stranger").read_entries()
+
+
+def test_nobody_is_added_to_a_campaign_without_a_ledger(opened: Opener) -> None:
+    """Not before it was opened and not after it was forgotten: the store itself refuses it."""
+    store = opened()
+    held = store.acquire(holder())
+    with pytest.raises(AlreadyWritten):
+        store.commit([INTENDED], held)
+    store.commit([OPENED], held)
+    store.forget(entry(Kind.FORGOTTEN), held)
+    with pytest.raises(AlreadyWritten):
+        store.commit([INTENDED], held)
+    assert [each.kind for each in store.read_entries()] == [Kind.OPENED, Kind.FORGOTTEN]
 
 
 def test_a_standby_is_not_read(opened: Opener, schema: str) -> None:
@@ -601,6 +639,18 @@ def test_a_wrong_password_is_not_shown(opened: Opener) -> None:
         opened(address=f"host={server().folder} user=octo password=hunter2 dbname=postgres").read_entries()
     assert "hunter2" not in str(caught.value)
     assert caught.value.__cause__ is None
+
+
+def test_no_words_of_the_server_can_show_the_password(opened: Opener, schema: str) -> None:
+    """Whatever it says: the password is starred out."""
+    opened().put_stop_notice(None)
+    do(
+        f"CREATE FUNCTION {schema}.shout() RETURNS trigger LANGUAGE plpgsql AS "
+        f"$$ BEGIN RAISE EXCEPTION 'the password is {server().password}'; END $$",
+        f"CREATE TRIGGER shout BEFORE INSERT ON {schema}.stop_notice FOR EACH ROW EXECUTE FUNCTION {schema}.shout()",
+    )
+    with pytest.raises(StateUnavailable, match=r"the password is \*{8}$"):
+        opened().put_stop_notice(StopNotice("wrong price", "sam", AT))
 
 
 @pytest.mark.parametrize("schema_name", ["", "Octoplan", "pg_octo", 'a"b', "a.b", "x" * 64, "a b"])

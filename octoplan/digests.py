@@ -113,6 +113,6 @@ def request_id(key: DigestKey, environment: str, campaign: str, digest: str, att
     return base64.b32encode(key.mac(REQUEST_ID_PURPOSE, message)[:20]).decode().lower()
 
 
-def number_hash(phone: str) -> str:
-    """The public order of recipients: SHA-256 of the E.164 text, hexadecimal. It orders; it is never written down."""
-    return hashlib.sha256(phone.encode("ascii")).hexdigest()
+def number_hash(phone: str) -> int:
+    """The public order of recipients: the first 64 bits of the SHA-256 of the E.164 text. It is never written down."""
+    return int.from_bytes(hashlib.sha256(phone.encode("ascii")).digest()[:8])

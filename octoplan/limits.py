@@ -51,6 +51,34 @@ VAR_CHARACTERS_MAX: Final = 1224
 CONTACT_COLUMNS_MAX: Final = 512
 CONTACT_FIELD_BYTES_MAX: Final = 64 * 1024
 CONTACT_LINE_BYTES_MAX: Final = 1024 * 1024
+SOURCE_BYTES_MAX: Final = 8 * 1024**3
+"""One file, also after unpacking: about 100 million rows."""
+SOURCE_FILES_MAX: Final = 1_000
+"""Files that one pattern stands for."""
+UNPACKED_FREE_BYTES: Final = 64 * 1024**2
+UNPACKED_RATIO_MAX: Final = 200
+"""A compressed list shrinks to a third or a twentieth; what grows more than this, beyond the bytes above, is a bomb."""
+SPOOL_BYTES_MAX: Final = 8 * 1024**3
+"""What a query, a database or a workbook gives, as it waits on disk."""
+WORKBOOK_BYTES_MAX: Final = 2 * 1024**3
+"""A workbook unpacked; its format allows about a million rows."""
+WORKBOOK_TEXTS_BYTES_MAX: Final = 256 * 1024**2
+"""Texts that cells share; they are in memory."""
+QUERY_CHARACTERS_MAX: Final = 20_000
+QUERY_TABLES_MAX: Final = 32
+QUERY_DEPTH_MAX: Final = 200
+"""How deep the parts of a query may nest."""
+QUERY_TIME_MAX_S: Final = 300.0
+CONNECT_TIME_MAX_S: Final = 10
+"""For a database to answer at all."""
+QUERY_SPILL_MAX: Final = "8GB"
+"""What a query may put aside on disk; beyond that it fails."""
+QUERY_VALUE_BYTES_MAX: Final = 16 * 1024**2
+"""The longest text that SQLite may make."""
+ODD_NUMBERS_REMEMBERED: Final = 65_536
+"""Writings of numbers that only the library can read; they repeat (`ask Camille`), and each costs some 30 us."""
+FREQUENT_CODES_MAX: Final = 8
+"""Calling codes with a fast path of their own: each costs every number of the codes after it a comparison."""
 WHERE_CHARACTERS_MAX: Final = 2_000
 WHERE_DEPTH_MAX: Final = 100
 """How deep the expression of a filter may nest."""
@@ -58,6 +86,8 @@ EXCLUSION_EXAMPLES_MAX: Final = 5
 """Rows named for each reason of exclusion; the rest are counted."""
 ENGINE_MEMORY: Final = "600MB"
 """DuckDB's limit; it spills to its private directory beyond."""
+PARTITION_MEMORY_BYTES: Final = 192 * 1024 * 1024
+"""Recipients kept in memory between two stages; more wait in a private directory."""
 ARROW_ROWS_PER_BATCH: Final = 65_536
 RECIPIENTS_PER_BUCKET: Final = 32_768
 """An audience is cut into 2^k buckets so that each holds about this many; small audiences have one."""

@@ -10,21 +10,25 @@ give the same plan.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal
+from functools import partial
 from typing import Final
 
 from octoplan import limits
+from octoplan.audience.policy import InvalidPolicy, check_invalid
+from octoplan.audience.readers.database import Connection
+from octoplan.audience.readers.source import Source, SourceFile
 from octoplan.audience.resolve import Audience, AudienceSpec, resolve_audience
 from octoplan.audience.sources import PlannedSuppression
 from octoplan.audience.suppression import SuppressionSpec
-from octoplan.campaign.model import EnvironmentSettings
-from octoplan.campaign.project import Project, effective_limits
-from octoplan.campaign.resolve import Campaign
+from octoplan.campaign.model import ContactSource, EnvironmentSettings
+from octoplan.campaign.project import Project, SuppressionList, effective_limits
+from octoplan.campaign.resolve import Campaign, FoundFile, FoundFiles
 from octoplan.clock import Clock
-from octoplan.diagnostics import Finding, InvalidInput, Place, Rule
+from octoplan.diagnostics import Finding, InvalidInput, Place, Rule, require_no_errors
 from octoplan.digests import DigestKey
 from octoplan.gateway.port import Balance, Prices, SendRequest
 from octoplan.messages.compose import MessageSource, compose_message
@@ -34,6 +38,7 @@ from octoplan.plan.model import Plan
 from octoplan.plan.outgoing import Dispatch
 from octoplan.state.home import StateReader
 
+NO_CONNECTION: Final = Rule("audience/no-connection", "The environment has no such connection")
 UNUSABLE: Final = Rule("campaign/unusable", "The campaign cannot be used")
 
 
@@ -60,6 +65,7 @@ def prepare_campaign(setting: Setting, campaign: Campaign) -> Prepared:
     source = MessageSource(template, campaign.model.message.vars, campaign.model.recipients.columns)
     audience = resolve_audience(_audience_spec(setting, campaign, source.recipient_variables))
     try:
+        require_no_errors(check_invalid(_accepted(campaign), audience.rows, audience.exclusions), UNUSABLE.summary)
         message = compose_message(source, audience.batches)
         request = _request(campaign)
         batch_size = min(campaign.model.batch_size, setting.settings.batch_size)
@@ -150,7 +156,7 @@ def _finding(campaign: Campaign, error: InvalidInput) -> Finding:
     )
 
 
-def _canary_hash(campaign: Campaign, audience: Audience) -> str | None:
+def _canary_hash(campaign: Campaign, audience: Audience) -> int | None:
     """The hash of the last recipient of the canary, in the order of the audience."""
     canary = campaign.model.canary
     if canary is None or not audience.recipients:
@@ -163,7 +169,7 @@ def _canary_hash(campaign: Campaign, audience: Audience) -> str | None:
     left = min(wanted, audience.recipients)
     for rows in audience.batches():
         if left <= rows.num_rows:
-            return str(rows.column("hash")[left - 1].as_py())
+            return int(rows.column("hash")[left - 1].as_py())
         left -= rows.num_rows
     raise AssertionError("an audience has as many rows as recipients")
 
@@ -186,24 +192,63 @@ def _request(campaign: Campaign) -> SendRequest:
 
 def _audience_spec(setting: Setting, campaign: Campaign, variables: tuple[str, ...]) -> AudienceSpec:
     recipients = campaign.model.recipients
-    suppressions = tuple(
-        SuppressionSpec(each.path, each.file, each.phone, each.region or campaign.region, each.place)
-        for each in setting.project.suppression
-    )
     planned = setting.planned.get(campaign.id)
     return AudienceSpec(
-        contacts=campaign.contacts,
-        shown_path=recipients.path,
+        contacts=_source(setting, recipients, campaign.contacts, partial(campaign.place, "recipients")),
         phone=recipients.phone,
         region=campaign.region,
         columns=recipients.columns,
         variables=variables,
         where=recipients.where,
         key=recipients.key,
-        delimiter=recipients.delimiter,
-        encoding=recipients.encoding,
-        suppressions=suppressions,
+        suppressions=tuple(_suppression(setting, each, campaign.region) for each in setting.project.suppression),
         allow_numbers=setting.settings.allow_numbers,
         planned=None if planned is None else PlannedSuppression(setting.key, planned),
         places=lambda path: campaign.place(*path.split(".")),
     )
+
+
+def _suppression(setting: Setting, each: SuppressionList, region: str | None) -> SuppressionSpec:
+    place = partial(setting.project.place, "suppression", each.number)
+    return SuppressionSpec(
+        _source(setting, each.model, each.files, place), each.model.phone, each.region or region, place("path")
+    )
+
+
+def _source(setting: Setting, source: ContactSource, found: FoundFiles, place: Callable[..., Place]) -> Source:
+    return Source(
+        shown=source.shown,
+        files=_files(found.files),
+        kind=source.source,
+        delimiter=source.delimiter,
+        encoding=source.encoding,
+        sheet=source.sheet,
+        query=source.query,
+        tables={name: _files(files) for name, files in found.tables.items()},
+        connection=_connection(setting, source, place),
+        places=lambda path: place(*path.split(".")),
+    )
+
+
+def _files(found: Sequence[FoundFile]) -> tuple[SourceFile, ...]:
+    return tuple(SourceFile(each.path, each.name) for each in found)
+
+
+def _connection(setting: Setting, source: ContactSource, place: Callable[..., Place]) -> Connection | None:
+    """The database that a source names, as the environment describes it."""
+    if source.connection is None:
+        return None
+    described = setting.settings.connections.get(source.connection)
+    if described is None:
+        detail = f"the environment `{setting.environment}` has no connection `{source.connection}`"
+        raise InvalidInput("the audience cannot be read", findings=[NO_CONNECTION.at(place("connection"), detail)])
+    variable = described.url.removeprefix("env/")
+    return Connection(source.connection, described.kind, variable, place("connection"))
+
+
+def _accepted(campaign: Campaign) -> InvalidPolicy:
+    """How much of the list may be of no use."""
+    recipients = campaign.model.recipients
+    if recipients.on_invalid == "fail":
+        return InvalidPolicy(Decimal(0), campaign.place("recipients", "on_invalid"))
+    return InvalidPolicy(recipients.max_invalid, campaign.place("recipients", "max_invalid"))

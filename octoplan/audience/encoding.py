@@ -10,14 +10,16 @@ Invariants:
 from __future__ import annotations
 
 import codecs
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
 from octoplan.audience import rules
 from octoplan.diagnostics import Finding, InvalidInput, Place
+from octoplan.limits import CONTACT_FIELD_BYTES_MAX, SOURCE_BYTES_MAX
 
-CHUNK_BYTES: Final = 1024 * 1024
+CHUNK_BYTES: Final = 64 * 1024
+"""Small enough to stay in the processor's cache; no longer than the longest line of a clean file."""
 FALLBACK: Final = "windows-1252"
 CODECS: Final = {
     "utf-8": "utf-8",
@@ -38,7 +40,9 @@ MARKS: Final = {
     codecs.BOM_UTF16_LE: "utf-16",
     codecs.BOM_UTF16_BE: "utf-16",
 }
-NOT_CLEAN: Final = bytes(set(range(32)) - {9, 10, 13}) + b'"'
+SEPARATOR: Final = "\x1f"
+"""Separates nothing in a clean file, so that the engine can take a line as one field."""
+_SEPARATOR: Final = SEPARATOR.encode()
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,14 +50,19 @@ class TextFile:
     """
     A file known to decode with `codec`.
 
-    `clean` is true if it is UTF-8 without quotes and control characters, with one kind of line end and lines of bounded
-    length: then every line is one record, and the engine may read it by itself.
+    `clean` is true if it is UTF-8 without NUL and `SEPARATOR`, with one kind of line end and no line over
+    `CONTACT_FIELD_BYTES_MAX`: then the engine finds the lines that Python finds, and no field is too long. `quoted` is
+    true if it holds a double quote; `has_blank_lines` if two line ends follow each other.
+    `keep` is whatever must live as long as the file.
     """
 
     path: Path
     shown_path: str
     codec: str
     clean: bool
+    quoted: bool = False
+    has_blank_lines: bool = False
+    keep: object = field(default=None, repr=False, compare=False)
 
 
 class _Undecodable(Exception):
@@ -77,7 +86,7 @@ def inspect_text(
     if codec is None:
         return _detect(path, shown_path, head)
     try:
-        return TextFile(path, shown_path, codec, _scan(path, codec)), ()
+        return TextFile(path, shown_path, codec, *_scan(path, codec)), ()
     except _Undecodable as error:
         detail = f"the file is not {declared or codec.removesuffix('-sig')}: line {error.line} does not decode"
         raise _unreadable(shown_path, error.line, detail) from None
@@ -91,6 +100,9 @@ def _read_head(path: Path, shown_path: str, place: Place | None) -> bytes:
                 "The audience cannot be read",
                 findings=[rules.MISSING_FILE.at(place, f"`{shown_path}` {reason}")],
             )
+        if path.stat().st_size > SOURCE_BYTES_MAX:
+            detail = f"`{shown_path}` is over {SOURCE_BYTES_MAX // 1024**3} GiB"
+            raise InvalidInput("The audience cannot be read", findings=[rules.SOURCE_TOO_LARGE.at(place, detail)])
         with path.open("rb") as file:
             return file.read(CHUNK_BYTES)
     except OSError as error:
@@ -121,7 +133,7 @@ def _detect(path: Path, shown_path: str, head: bytes) -> tuple[TextFile, tuple[F
         detail = "the file holds NUL bytes, as UTF-16 without a byte-order mark does"
         raise _unreadable(shown_path, None, detail, "declare `encoding: utf-16-le` or `utf-16-be`")
     try:
-        return TextFile(path, shown_path, "utf-8", _scan(path, "utf-8")), ()
+        return TextFile(path, shown_path, "utf-8", *_scan(path, "utf-8")), ()
     except _Undecodable as error:
         return _fall_back(path, shown_path, error.line)
 
@@ -132,7 +144,7 @@ def _fall_back(path: Path, shown_path: str, line: int) -> tuple[TextFile, tuple[
         detail = f"the file is partly UTF-8, but line {line} is not"
         raise _unreadable(shown_path, line, detail, "save it again as UTF-8, or declare its `encoding`")
     try:
-        text = TextFile(path, shown_path, CODECS[FALLBACK], _scan(path, CODECS[FALLBACK]))
+        text = TextFile(path, shown_path, CODECS[FALLBACK], *_scan(path, CODECS[FALLBACK]))
     except _Undecodable as error:
         detail = f"neither UTF-8 nor {FALLBACK}: line {error.line} does not decode"
         raise _unreadable(shown_path, error.line, detail, "declare its `encoding`") from None
@@ -142,45 +154,82 @@ def _fall_back(path: Path, shown_path: str, line: int) -> tuple[TextFile, tuple[
     return text, (finding,)
 
 
-def _scan(path: Path, codec: str) -> bool:
+def _scan(path: Path, codec: str) -> tuple[bool, bool, bool]:
     """
-    Decode the whole file in chunks; the answer is `TextFile.clean`.
+    Decode the whole file in chunks; the answers are `clean`, `quoted` and `has_blank_lines` of `TextFile`.
 
     :raises _Undecodable: with the line of the first byte that does not decode.
     """
-    decoder = codecs.getincrementaldecoder(codec)()
-    clean, line, line_ends = codec.startswith("utf-8"), 1, set[bool]()
-    with path.open("rb") as file:
+    decoder, shape, before = codecs.getincrementaldecoder(codec)(), _Shape(), 0
+    with path.open("rb", buffering=0) as file:
         while chunk := file.read(CHUNK_BYTES):
-            if chunk.endswith(b"\r"):
-                chunk += file.read(1)  # keeps the two bytes of a line end together
             try:
                 decoder.decode(chunk)
             except UnicodeDecodeError as error:
-                raise _Undecodable(line + error.object[: error.start].count(b"\n")) from None
-            line += chunk.count(b"\n")
-            clean = clean and _is_clean(chunk, line_ends)
-    _finish(decoder, line)
-    return clean
-
-
-def _finish(decoder: codecs.IncrementalDecoder, line: int) -> None:
+                at = before + len(chunk) - len(error.object) + error.start
+                raise _Undecodable(_line_at(path, at)) from None
+            before += len(chunk)
+            shape.add(chunk)
     try:
         decoder.decode(b"", final=True)
     except UnicodeDecodeError:
-        raise _Undecodable(line) from None
+        raise _Undecodable(_line_at(path, before)) from None
+    return codec.startswith("utf-8") and shape.is_clean(), shape.quoted, shape.has_blank_lines
 
 
-def _is_clean(chunk: bytes, line_ends: set[bool]) -> bool:
-    """`line_ends` remembers over all chunks which kinds were seen: `True` for CRLF, `False` for LF."""
-    feeds, pairs = chunk.count(b"\n"), chunk.count(b"\r\n")
-    line_ends.update({True} if pairs else (), {False} if feeds > pairs else ())
-    return (
-        len(line_ends) < 2
-        and chunk.count(b"\r") == pairs
-        and (feeds > 0 or len(chunk) < CHUNK_BYTES)
-        and len(chunk.translate(None, NOT_CLEAN)) == len(chunk)
-    )
+def _line_at(path: Path, offset: int) -> int:
+    """The line of the byte at `offset`, counted by line feeds."""
+    line = 1
+    with path.open("rb") as file:
+        while offset > 0 and (chunk := file.read(min(offset, CHUNK_BYTES))):
+            line += chunk.count(b"\n")
+            offset -= len(chunk)
+    return line
+
+
+@dataclass(slots=True)
+class _Shape:
+    """What a clean file is recognised by, gathered chunk by chunk; each look at a chunk is one search in C."""
+
+    plain: bool = True
+    quoted: bool = False
+    feeds: int = 0
+    pairs: int = 0
+    returns: int = 0
+    line_bytes: int = 0
+    ends_in_return: bool = False
+    has_blank_lines: bool = False
+    tail: bytes = b""
+
+    def add(self, chunk: bytes) -> None:
+        """Look at the next chunk."""
+        self.quoted = self.quoted or b'"' in chunk
+        self.plain = self.plain and b"\0" not in chunk and _SEPARATOR not in chunk and self._is_bounded(chunk)
+        if b"\r" in chunk or self.ends_in_return:
+            self.returns += chunk.count(b"\r")
+            self.pairs += chunk.count(b"\r\n") + (self.ends_in_return and chunk.startswith(b"\n"))
+        if self.returns:
+            self.feeds += chunk.count(b"\n")
+        elif b"\n" in chunk:
+            self.feeds = 1
+        self.ends_in_return = chunk.endswith(b"\r")
+        self.has_blank_lines = self.has_blank_lines or self._holds_blank_line(chunk)
+        self.tail = chunk[-2:]
+
+    def _holds_blank_line(self, chunk: bytes) -> bool:
+        seam = self.tail + chunk[:2]
+        return any(pair in part for pair in (b"\n\n", b"\n\r\n") for part in (seam, chunk))
+
+    def _is_bounded(self, chunk: bytes) -> bool:
+        """Lines inside a chunk are short; one that spans several is measured."""
+        first = chunk.find(b"\n")
+        whole = self.line_bytes + (len(chunk) if first < 0 else first)
+        self.line_bytes = whole if first < 0 else len(chunk) - chunk.rfind(b"\n") - 1
+        return max(whole, self.line_bytes) <= CONTACT_FIELD_BYTES_MAX
+
+    def is_clean(self) -> bool:
+        """Whether all line ends are of one kind, and nothing else spoke against it."""
+        return self.plain and (self.returns == 0 or self.returns == self.pairs == self.feeds)
 
 
 def _holds_utf8(path: Path) -> bool:

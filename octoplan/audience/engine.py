@@ -32,6 +32,7 @@ _CONFIG: Final[dict[str, Any]] = {
 }
 _LOCK: Final = (
     "SET enable_progress_bar = false",
+    "SET TimeZone = 'UTC'",
     "SET enable_external_access = false",
     "SET lock_configuration = true",
 )
@@ -50,7 +51,7 @@ class Engine:
         folder = Path(self._directory.name)
         try:
             self.links: Mapping[Path, str] = _link(files, folder)
-            self._connection = _connect(folder, list(self.links.values()), threads)
+            self._connection = connect(folder, list(self.links.values()), threads)
         except BaseException:
             self._directory.cleanup()
             raise
@@ -77,6 +78,11 @@ class Engine:
         """Run a query of one row with one column."""
         return self.rows(sql, parameters)[0][0]
 
+    def column(self, sql: str) -> pa.Array:
+        """Run a query of one column whose result is small."""
+        column = self._connection.sql(sql).to_arrow_table().column(0).combine_chunks()
+        return column if isinstance(column, pa.Array) else pa.concat_arrays(column.chunks)
+
     def stream(self, sql: str, rows_per_batch: int = ARROW_ROWS_PER_BATCH) -> Iterator[pa.RecordBatch]:
         """Run a query on a connection of its own and hand on its result as it comes; the memory is one batch."""
         cursor = self._connection.cursor()
@@ -94,6 +100,16 @@ class Engine:
         finally:
             self._connection.unregister("incoming")
 
+    def pipe(self, incoming: pa.RecordBatchReader, sql: str) -> Iterator[pa.RecordBatch]:
+        """Run a query over a stream of batches, which it calls `incoming`, in their order."""
+        cursor = self._connection.cursor()
+        cursor.register("incoming", incoming)
+        try:
+            with cursor.sql(sql).to_arrow_reader(ARROW_ROWS_PER_BATCH) as reader:
+                yield from reader
+        finally:
+            cursor.close()
+
     def append(self, table: str, incoming: pa.Table | pa.RecordBatch) -> None:
         """Insert `incoming` into `table`, matching columns by name."""
         self._connection.register("incoming", _as_table(incoming))
@@ -108,6 +124,11 @@ def quote_text(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
+def quote_name(name: str) -> str:
+    """`name` as the name of a column or table in SQL."""
+    return '"' + name.replace('"', '""') + '"'
+
+
 def _as_table(data: pa.Table | pa.RecordBatch) -> pa.Table:
     return data if isinstance(data, pa.Table) else pa.Table.from_batches([data])
 
@@ -119,8 +140,17 @@ def _link(files: Sequence[Path], folder: Path) -> dict[Path, str]:
     return links
 
 
-def _connect(folder: Path, readable: list[str], threads: int | None) -> duckdb.DuckDBPyConnection:
+def connect(
+    folder: Path, readable: Sequence[str], threads: int | None, spill_max: str | None = None
+) -> duckdb.DuckDBPyConnection:
+    """
+    A locked database that can read the paths `readable` and spill to `folder`, at most `spill_max` such as `8GB`.
+
+    The caller closes it, and checks every statement that is not its own: a readable path could be written.
+    """
     config = _CONFIG | {"temp_directory": str(folder / "spill")}
+    if spill_max is not None:
+        config["max_temp_directory_size"] = spill_max
     if threads is not None:
         config["threads"] = threads
     connection = duckdb.connect(":memory:", config=config)

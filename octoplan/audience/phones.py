@@ -22,8 +22,8 @@ NUMBER: Final = pa.struct([("phone", pa.string()), ("country", pa.string()), ("r
 
 _SPREADSHEET: Final = re.compile(r"\+?\d+(?:[.,]\d+)?E\+?\d+|\d{6,}[.,]0+", re.IGNORECASE)
 """`3.36E+10`, `6,12346E+08`, and `612340001.0`, whose last digit a parser would take for one of the number."""
-_FRANCE: Final = 33
-_OVERSEAS: Final = (262, 590, 594, 596)
+FRANCE: Final = 33
+OVERSEAS: Final = (262, 590, 594, 596)
 """Calling codes whose mobiles are dialled like metropolitan ones inside France (0690…, 0692…, 0694…, 0696…)."""
 
 Reading = tuple[str | None, str | None, str | None]
@@ -86,9 +86,9 @@ def _is_ambiguous(written: str, number: phonenumbers.PhoneNumber) -> bool:
 
 
 def _read_overseas(number: phonenumbers.PhoneNumber) -> tuple[str, str] | None:
-    if number.country_code != _FRANCE or not str(number.national_number).startswith("6"):
+    if number.country_code != FRANCE or not str(number.national_number).startswith("6"):
         return None
     candidates = (
-        phonenumbers.PhoneNumber(country_code=code, national_number=number.national_number) for code in _OVERSEAS
+        phonenumbers.PhoneNumber(country_code=code, national_number=number.national_number) for code in OVERSEAS
     )
     return next((found for candidate in candidates if (found := _read_valid(candidate))), None)

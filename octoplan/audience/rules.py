@@ -9,6 +9,16 @@ import phonenumbers
 from octoplan.diagnostics import Rule
 
 MISSING_FILE: Final = Rule("audience/missing-file", "File cannot be read")
+SOURCE_TOO_LARGE: Final = Rule("audience/source-too-large", "Source is larger than is read")
+SOURCE_TOO_SLOW: Final = Rule("audience/source-too-slow", "Source took longer than is waited for")
+UNREADABLE_SOURCE: Final = Rule("audience/unreadable-source", "Source cannot be read")
+UNUSABLE_COLUMN: Final = Rule("audience/unusable-column", "Column holds no plain values")
+OTHER_COLUMNS: Final = Rule("audience/other-columns", "Files of one source have different columns")
+BAD_QUERY: Final = Rule("audience/bad-query", "Query cannot be used")
+FAULTY_TABLE: Final = Rule("audience/faulty-table", "Table of a query has faulty rows")
+BAD_CONNECTION: Final = Rule("audience/bad-connection", "Connection cannot be used")
+NOT_ALLOWED_SOURCE: Final = Rule("audience/source-not-allowed", "The environment does not allow this source")
+TOO_MANY_INVALID: Final = Rule("audience/too-many-invalid", "More rows cannot be used than the campaign accepts")
 EMPTY_FILE: Final = Rule("audience/empty-file", "File has no header line")
 UNREADABLE_TEXT: Final = Rule("audience/unreadable-text", "Text cannot be decoded")
 UNKNOWN_ENCODING: Final = Rule("audience/unknown-encoding", "Unknown encoding")

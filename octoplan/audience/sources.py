@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
-from pathlib import Path
 from typing import Final, TypeVar
 
 import duckdb
@@ -17,10 +16,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from octoplan.audience import rules
-from octoplan.audience.contacts import Layout, find_column, read_layout
-from octoplan.audience.encoding import inspect_text
 from octoplan.audience.engine import Engine
 from octoplan.audience.phones import is_region, normalise_phones
+from octoplan.audience.readers.columns import find_column
+from octoplan.audience.readers.port import Records
+from octoplan.audience.readers.source import Source, no_place, open_source
 from octoplan.audience.suppression import SuppressionList, SuppressionSpec, inspect_suppression
 from octoplan.audience.where import WhereError, compile_where
 from octoplan.diagnostics import Finding, InvalidInput, Place, require_no_errors
@@ -29,11 +29,6 @@ from octoplan.digests import DigestKey
 PROBLEM: Final = "The audience cannot be resolved"
 
 T = TypeVar("T")
-
-
-def no_place(_path: str) -> Place | None:
-    """For callers that know no places."""
-    return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,23 +49,20 @@ class AudienceSpec:
     """
     What to read and whom to take; plain values, so that nothing here depends on how a campaign is written.
 
-    `contacts` is absolute and already known to be inside the project; `shown_path` is what findings call it. `columns`
+    `columns`
     maps a template variable to a column; of `variables`, those not in it are columns of the same name. `allow_numbers`
     are the only numbers that may be written to, in any spelling; `None` allows all. `planned` is for carrying out an
     approved plan. `threads` is `None` for all cores.
     `places` gives the place of a campaign field by its path, such as `recipients.columns.first_name`.
     """
 
-    contacts: Path
-    shown_path: str
+    contacts: Source
     phone: str
     region: str | None = None
     columns: Mapping[str, str] = field(default_factory=dict)
     variables: tuple[str, ...] = ()
     where: str | None = None
     key: str | None = None
-    delimiter: str | None = None
-    encoding: str | None = None
     suppressions: tuple[SuppressionSpec, ...] = ()
     allow_numbers: tuple[str, ...] | None = field(default=None, repr=False)
     planned: PlannedSuppression | None = field(default=None, repr=False)
@@ -90,7 +82,7 @@ class Filter:
 class Sources:
     """Everything that is needed to read: the columns by index, variables in name order."""
 
-    layout: Layout
+    records: Records
     phone: int
     key: int | None
     variables: Mapping[str, int]
@@ -111,8 +103,8 @@ def inspect_sources(spec: AudienceSpec) -> tuple[Sources, tuple[Finding, ...]]:
     """
     findings = [*_check_regions(spec), *_check_allow_list(spec)]
     suppressions = [_collect(findings, partial(inspect_suppression, item)) for item in spec.suppressions]
-    layout = _collect(findings, partial(_inspect_contacts, spec))
-    sources = None if layout is None else _inspect_columns(findings, spec, layout)
+    records = _collect(findings, partial(open_source, spec.contacts))
+    sources = None if records is None else _inspect_columns(findings, spec, records)
     noted = require_no_errors(dict.fromkeys(findings), PROBLEM)  # one column can be asked for twice
     if sources is None:
         raise AssertionError("what could not be found has an error finding")
@@ -120,26 +112,18 @@ def inspect_sources(spec: AudienceSpec) -> tuple[Sources, tuple[Finding, ...]]:
     return replace(sources, suppressions=lists), noted
 
 
-def _inspect_contacts(spec: AudienceSpec) -> tuple[Layout, tuple[Finding, ...]]:
-    place = spec.places("recipients.path")
-    declared = spec.places("recipients.encoding") if spec.encoding else place
-    text, findings = inspect_text(spec.contacts, spec.shown_path, spec.encoding, declared)
-    delimiter = spec.places("recipients.delimiter") if spec.delimiter else place
-    return read_layout(text, spec.delimiter, delimiter), findings
-
-
-def _inspect_columns(findings: list[Finding], spec: AudienceSpec, layout: Layout) -> Sources | None:
+def _inspect_columns(findings: list[Finding], spec: AudienceSpec, records: Records) -> Sources | None:
     """`None` if a column is missing; the findings then say which."""
 
     def find(name: str, field_path: str) -> int | None:
-        return _collect(findings, partial(find_column, layout, name, spec.places(field_path)))
+        return _collect(findings, partial(find_column, records, name, spec.places(field_path)))
 
     phone = find(spec.phone, "recipients.phone")
     key = None if spec.key is None else find(spec.key, "recipients.key")
     found = {name: find(*_column_of(spec, name)) for name in _variables(spec)}
-    where = _inspect_where(findings, spec, layout) if spec.where is not None else Filter()
+    where = _inspect_where(findings, spec, records) if spec.where is not None else Filter()
     variables = {name: index for name, index in found.items() if index is not None}
-    return None if phone is None else Sources(layout, phone, key, variables, where, ())
+    return None if phone is None else Sources(records, phone, key, variables, where, ())
 
 
 def _variables(spec: AudienceSpec) -> list[str]:
@@ -153,12 +137,12 @@ def _column_of(spec: AudienceSpec, variable: str) -> tuple[str, str]:
     return variable, "message.template"
 
 
-def _inspect_where(findings: list[Finding], spec: AudienceSpec, layout: Layout) -> Filter:
+def _inspect_where(findings: list[Finding], spec: AudienceSpec, records: Records) -> Filter:
     place = spec.places("recipients.where")
     used: set[int] = set()
 
     def column(name: str) -> str:
-        index = _collect(findings, partial(find_column, layout, name, place))
+        index = _collect(findings, partial(find_column, records, name, place))
         if index is None:
             return "NULL"
         used.add(index)

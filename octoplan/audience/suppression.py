@@ -9,29 +9,36 @@ Invariants:
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from pathlib import Path
+from typing import Final
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from octoplan.audience import rules
-from octoplan.audience.contacts import Layout, find_column, read_layout, read_records
-from octoplan.audience.encoding import inspect_text
 from octoplan.audience.engine import Engine
-from octoplan.audience.phones import normalise_phones
+from octoplan.audience.kernel import Ask, leading_bits
+from octoplan.audience.numbering import Numbers
+from octoplan.audience.partitions import Partitions
+from octoplan.audience.phone_rules import PhoneRules
+from octoplan.audience.readers.columns import find_column
+from octoplan.audience.readers.port import Records
+from octoplan.audience.readers.source import Source, open_source
+from octoplan.audience.readers.text import TextRecords
+from octoplan.audience.schemas import RECIPIENTS
 from octoplan.diagnostics import Finding, InvalidInput, Place
+
+SUPPRESSED_SCHEMA: Final = pa.schema([RECIPIENTS.field("hash"), RECIPIENTS.field("phone")])
 
 
 @dataclass(frozen=True, slots=True)
 class SuppressionSpec:
     """
-    One list: CSV with a header that has the column `phone`, or, without `phone`, one number a line.
+    One list: the numbers are in the column `phone`, or, without it, in the only column, which then needs no header.
 
-    `path` is absolute; `region` is for numbers without a country code; `place` is where the project names the list.
+    `region` is for numbers without a country code; `place` is where the project names the list.
     """
 
-    path: Path
-    shown_path: str
+    source: Source
     phone: str | None = None
     region: str | None = None
     place: Place | None = None
@@ -42,7 +49,7 @@ class SuppressionList:
     """A list that was looked at: where its numbers are."""
 
     spec: SuppressionSpec
-    layout: Layout
+    records: Records
     column: int
 
 
@@ -52,38 +59,64 @@ def inspect_suppression(spec: SuppressionSpec) -> tuple[SuppressionList, tuple[F
 
     :raises InvalidInput: if the file is missing or cannot be read, or the column is not certain.
     """
-    text, findings = inspect_text(spec.path, spec.shown_path, None, spec.place)
-    layout = read_layout(text, None, spec.place)
+    records, findings = open_source(spec.source)
     if spec.phone is not None:
-        column, found = find_column(layout, spec.phone, spec.place)
-        findings += found
+        column, found = find_column(records, spec.phone, spec.place)
     else:
-        layout, column, found = _only_column(layout, spec)
+        records, column, found = _only_column(records, spec)
+    findings += found
     if column is None:
-        raise InvalidInput("A suppression list cannot be read", findings=[*findings, *found])
-    return SuppressionList(spec, layout, column), findings
+        raise InvalidInput("A suppression list cannot be read", findings=findings)
+    return SuppressionList(spec, records, column), findings
 
 
-def _only_column(layout: Layout, spec: SuppressionSpec) -> tuple[Layout, int | None, tuple[Finding, ...]]:
-    if layout.width > 1:
-        detail = f"`{spec.shown_path}` has {layout.width} columns"
+def _only_column(records: Records, spec: SuppressionSpec) -> tuple[Records, int | None, tuple[Finding, ...]]:
+    if len(records.names) > 1:
+        detail = f"`{records.shown}` has {len(records.names)} columns"
         finding = rules.SUPPRESSION_COLUMN.at(spec.place, detail, "name the column of the numbers with `phone:`")
-        return layout, None, (finding,)
-    is_number = any(mark.isdigit() for mark in layout.names[0])
-    return replace(layout, lines_before=0) if is_number else layout, 0, ()
+        return records, None, (finding,)
+    is_number = any(mark.isdigit() for mark in records.names[0])
+    if is_number and isinstance(records, TextRecords):
+        return replace(records, lines_before=0), 0, ()
+    return records, 0, ()
 
 
-def load_suppression(engine: Engine, source: SuppressionList, region: str | None) -> tuple[Finding, ...]:
-    """Add the numbers to the table `suppressed (phone)`; a warning counts the entries that are no numbers."""
-    entries = unreadable = 0
-    for batch in read_records(engine, source.layout, [source.column]):
-        numbers = normalise_phones(batch.column(2), source.spec.region or region)
-        phone, reason = numbers.field("phone"), numbers.field("reason")
-        blank = pc.and_(pc.equal(reason, rules.EMPTY_NUMBER), pc.invert(batch.column(1)))
-        entries += len(batch) - (pc.sum(blank).as_py() or 0)
-        unreadable += phone.null_count - (pc.sum(blank).as_py() or 0)
-        engine.append("suppressed", pa.table({"phone": phone.drop_null()}))
-    if not unreadable:
+@dataclass(slots=True)
+class Entries:
+    """What a list holds besides blank lines: how many entries, and how many of them are no numbers."""
+
+    all: int = 0
+    unreadable: int = 0
+
+    def add(self, batch: pa.RecordBatch) -> None:
+        """Count what `numbers_sql` gave."""
+        blank = pc.sum(pc.equal(batch.column("reason"), rules.EMPTY_NUMBER)).as_py() or 0
+        self.all += len(batch) - blank
+        self.unreadable += batch.column("phone").null_count - blank
+
+
+def load_suppression(
+    engine: Engine, source: SuppressionList, region: str | None, into: Partitions
+) -> tuple[Finding, ...]:
+    """Add the numbers to `into` (columns of `SUPPRESSED_SCHEMA`); a warning counts the entries that are no numbers."""
+    entries = Entries()
+
+    def take(batch: pa.RecordBatch) -> None:
+        entries.add(batch)
+        found = batch.filter(batch.column("phone").is_valid())
+        columns = [leading_bits(found.column("hash")), found.column("phone")]
+        into.shuffle(pa.RecordBatch.from_arrays(columns, schema=SUPPRESSED_SCHEMA))
+
+    def start_again() -> None:
+        # Numbers taken twice are suppressed once.
+        entries.all = entries.unreadable = 0
+
+    ask = Ask(source.column, doubtful=True)
+    phones = PhoneRules.load(source.spec.region or region)
+    Numbers(engine, phones, source.records, ask, (source.column,)).each(take, start_again)
+    if not entries.unreadable:
         return ()
-    detail = f"{unreadable} of {entries} entries of `{source.spec.shown_path}` could not be read as phone numbers"
+    detail = (
+        f"{entries.unreadable} of {entries.all} entries of `{source.records.shown}` could not be read as phone numbers"
+    )
     return (rules.UNREADABLE_SUPPRESSION.at(source.spec.place, detail),)

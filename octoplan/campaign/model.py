@@ -22,6 +22,7 @@ from octoplan.campaign.source import check_relative
 from octoplan.limits import (
     DESCRIPTION_CHARACTERS_MAX,
     LANES_MAX,
+    QUERY_CHARACTERS_MAX,
     RECIPIENTS_PER_BATCH_MAX,
     TEMPLATE_CHARACTERS_MAX,
     VAR_CHARACTERS_MAX,
@@ -40,6 +41,7 @@ Purpose = Literal["wholesale", "alert"]
 _SCALAR: Final = ["string", "number", "boolean"]
 """What an editor may take a text for: `2027` and `true` are text to octoplan wherever text is asked for."""
 _PATH_PATTERN: Final = r"(?!/)(?!.*(?:^|/)\.[^/])[^\\]+"
+SHARE_PATTERN: Final = r"([0-9]{1,3}(?:\.[0-9]{1,4})?)%"
 DURATION_PATTERN: Final = r"([1-9][0-9]{0,3})(?:min|h|d)"
 _UNITS: Final = {"min": "minutes", "h": "hours", "d": "days"}
 _LOOPBACK: Final = ("localhost", "127.0.0.1", "::1")
@@ -69,6 +71,13 @@ def _parse_amount(text: str) -> Decimal:
     if not re.fullmatch(r"(?:0|[1-9][0-9]{0,8})(?:\.[0-9]{1,8})?", text):
         raise ValueError("an amount is written like `150` or `150.00`: at most nine digits, then at most eight")
     return Decimal(text)
+
+
+def _parse_share(text: str) -> Decimal:
+    match = re.fullmatch(SHARE_PATTERN, text)
+    if match is None or Decimal(match[1]) > 100:
+        raise ValueError("a share is written like `5%` or `0.5%`, and is at most `100%`")
+    return Decimal(match[1]) / 100
 
 
 def _parse_duration(text: str) -> timedelta:
@@ -110,6 +119,12 @@ def _check_glob(text: str) -> str:
     parts = _check_path(text).split("/")
     if parts.count("**") > 1 or any("**" in part and part != "**" for part in parts):
         raise ValueError("`**` may stand once, as a folder of its own")
+    return text
+
+
+def _check_data_path(text: str) -> str:
+    if "**" in _check_path(text):
+        raise ValueError("`**` is not understood here; `*` stands for any part of one name")
     return text
 
 
@@ -221,10 +236,11 @@ Variable = Annotated[
 ]
 Line = Annotated[str, _without_controls("", DESCRIPTION_CHARACTERS_MAX), _ANY_TEXT]
 Prose = Annotated[str, _without_controls("\n", DESCRIPTION_CHARACTERS_MAX), _ANY_TEXT]
+Query = Annotated[str, _without_controls("\n\t", QUERY_CHARACTERS_MAX), _ANY_TEXT]
 Expression = Annotated[str, _without_controls("\n", WHERE_CHARACTERS_MAX), _ANY_TEXT]
 Template = Annotated[str, _without_controls("\n", TEMPLATE_CHARACTERS_MAX), _ANY_TEXT]
 VariableText = Annotated[str, _without_controls("\n", VAR_CHARACTERS_MAX), _ANY_TEXT]
-FilePath = Annotated[str, AfterValidator(_check_path), _schema("string", _PATH_PATTERN)]
+DataPath = Annotated[str, AfterValidator(_check_data_path), _schema("string", _PATH_PATTERN)]
 Glob = Annotated[str, AfterValidator(_check_glob), _schema("string", _PATH_PATTERN)]
 Region = Annotated[str, AfterValidator(_check_region), _schema("string", "[A-Z]{2}", examples=["FR"])]
 SenderName = Annotated[str, AfterValidator(_check_sender), _schema("string", SENDER_PATTERN, examples=["ACME"])]
@@ -253,6 +269,8 @@ Number = Annotated[
     _matching(r"\+[1-9][0-9]{6,14}", "a number is written in full: `+`, country code, number, without spaces"),
     _schema(_SCALAR, r"\+[1-9][0-9]{6,14}"),
 ]
+Encoding = Literal["utf-8", "utf-16", "windows-1252", "iso-8859-15"]
+Share = Annotated[Decimal, _only_text(_parse_share), _schema("string", SHARE_PATTERN, examples=["5%", "0.5%"])]
 Delimiter = Annotated[
     Literal[",", ";", "|", "\t"],
     _only_text(_parse_delimiter),
@@ -278,13 +296,35 @@ class Message(Strict):
     """Values that are the same for every recipient."""
 
 
-class Recipients(Strict):
-    """Where the contacts come from."""
+class ContactSource(Strict):
+    """Where rows come from: files of the project, or a query."""
 
-    source: Literal["csv"] = "csv"
-    """The kind of file."""
-    path: FilePath
-    """The contacts file, from the project's folder; it may not leave it."""
+    source: Literal["csv", "parquet", "json", "xlsx", "sql"] | None = None
+    """The kind; default: by the file's ending (`.parquet`, `.json`, `.jsonl`, `.ndjson`, `.xlsx`), else `csv`."""
+    path: DataPath | None = None
+    """The file, from the project's folder; it may not leave it. `*` and `?` stand for several files with one header."""
+    delimiter: Delimiter | None = None
+    """For csv: what separates the fields, `tab` for a tab; default: found in the header."""
+    encoding: Encoding | None = None
+    """For csv and json: the file's encoding; default: UTF-8, or what its first bytes say."""
+    sheet: Line | None = None
+    """For xlsx: the name of the sheet; default: the first."""
+    query: Query | None = None
+    """For sql: one SELECT over `tables`, over the SQLite file at `path`, or over `connection`."""
+    tables: dict[Variable, DataPath] = Field(default_factory=dict)
+    """For sql: names for files of the project, whose columns are all text."""
+    connection: Identifier | None = None
+    """For sql: the name of a database that the environment's `connections` describe."""
+
+    @property
+    def shown(self) -> str:
+        """What findings and plans call the source."""
+        return self.path or self.connection or "the query"
+
+
+class Recipients(ContactSource):
+    """Where the contacts come from, and which of them are meant."""
+
     phone: Line
     """The column with the phone number."""
     region: Region | None = None
@@ -295,10 +335,10 @@ class Recipients(Strict):
     """A condition on the columns (SQL, all columns are text); rows that do not meet it are left out."""
     key: Line | None = None
     """The column that decides which of several rows with one number wins (smallest text); default: the whole row."""
-    delimiter: Delimiter | None = None
-    """What separates the fields, `tab` for a tab; default: found in the header."""
-    encoding: Literal["utf-8", "utf-16", "windows-1252", "iso-8859-15"] | None = None
-    """The file's encoding; default: UTF-8, or what its first bytes say."""
+    on_invalid: Literal["exclude", "fail"] = "exclude"
+    """What rows without a usable number do: they are left out and counted, or the campaign cannot be planned."""
+    max_invalid: Share | None = None
+    """With `exclude`: the largest share of such rows, for example `5%`; more, and the campaign cannot be planned."""
 
 
 class Schedule(Strict):
@@ -389,11 +429,9 @@ class CampaignModel(Strict):
 # --- the project ------------------------------------------------------------------------------------------------------
 
 
-class Suppression(Strict):
+class Suppression(ContactSource):
     """A list of numbers that get nothing, whatever a campaign says."""
 
-    path: FilePath
-    """The file, from the project's folder."""
     phone: Line | None = None
     """The column with the number; default: a list with one number a line."""
     region: Region | None = None
@@ -435,9 +473,20 @@ class StateSettings(Strict):
     """For `postgres`: the database schema."""
 
 
+class ConnectionSettings(Strict):
+    """A database that campaigns may ask. Its role should be able to do nothing but SELECT."""
+
+    kind: Literal["postgres", "mysql"]
+    """`mysql` is also for MariaDB."""
+    url: Reference
+    """The variable that holds the database's URL, such as `postgresql://user:password@host/database`."""
+
+
 class EnvironmentSettings(Strict):
     """What every environment has, the built-in one too."""
 
+    connections: dict[Identifier, ConnectionSettings] = Field(default_factory=dict)
+    """Databases by the name that campaigns call them."""
     limits: Limits = Limits()
     allow_numbers: tuple[Number, ...] | None = Field(default=None, repr=False)
     """Only these numbers may be written to; without it all may. For environments that are not production."""

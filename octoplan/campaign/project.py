@@ -32,7 +32,7 @@ from octoplan.campaign.model import (
     Sandbox,
     Suppression,
 )
-from octoplan.campaign.resolve import Campaign, resolve_campaign, resolve_path
+from octoplan.campaign.resolve import Campaign, FoundFiles, resolve_campaign, resolve_source
 from octoplan.campaign.source import read_source
 from octoplan.diagnostics import Finding, InvalidInput, Place
 from octoplan.limits import CAMPAIGN_FILES_MAX, PROJECT_ENTRIES_MAX, PROJECT_PARENTS_MAX
@@ -48,13 +48,12 @@ Number = TypeVar("Number", int, Decimal)
 
 @dataclass(frozen=True, slots=True)
 class SuppressionList:
-    """A list of numbers that get nothing: `path` absolute and inside the project, `file` as it is shown."""
+    """A list of numbers that get nothing: the `number`-th of `octoplan.yaml`, and the files that it names."""
 
-    path: Path
-    file: str
-    phone: str | None
+    model: Suppression
+    files: FoundFiles
     region: str | None
-    place: Place
+    number: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,15 +131,11 @@ def _resolve_suppression(
     lists: list[SuppressionList] = []
     found: list[Finding] = []
     for index, item in enumerate(model.suppression):
-        path, outside = resolve_path(root, item.path, document, ("suppression", index, "path"))
-        found += outside
-        if path is not None:
-            lists.append(_suppression_list(path, item, model, document.place("suppression", index, "path")))
+        files, wrong = resolve_source(root, item, document, ("suppression", index))
+        found += wrong
+        if files is not None:
+            lists.append(SuppressionList(item, files, item.region or model.defaults.region, index))
     return tuple(lists), found
-
-
-def _suppression_list(path: Path, item: Suppression, model: ProjectModel, place: Place) -> SuppressionList:
-    return SuppressionList(path, item.path, item.phone, item.region or model.defaults.region, place)
 
 
 def _check_environments(model: ProjectModel, document: Document) -> list[Finding]:

@@ -1,7 +1,8 @@
-"""A campaign as it will be planned: defaults filled in, times as instants, the contacts file inside the project."""
+"""A campaign as it will be planned: defaults filled in, times as instants, the contacts inside the project."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -10,10 +11,31 @@ from zoneinfo import ZoneInfo
 from octoplan.campaign import rules
 from octoplan.campaign.document import Document
 from octoplan.campaign.document import Path as FieldPath
-from octoplan.campaign.model import CampaignModel, Defaults, Schedule
-from octoplan.campaign.source import resolve_inside
+from octoplan.campaign.model import CampaignModel, ContactSource, Defaults, Schedule
+from octoplan.campaign.source import find_inside
+from octoplan.campaign.source_fields import check_source
 from octoplan.diagnostics import Finding, Place
 from octoplan.values.local_time import find_instants, load_zone, parse_written_time
+
+
+@dataclass(frozen=True, slots=True)
+class FoundFile:
+    """A file inside the project, absolute, and its path from the project's folder; it may not exist."""
+
+    path: Path
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class FoundFiles:
+    """
+    What a source names: the files that its `path` stands for, sorted by name, and those of each of its `tables`.
+
+    A pattern that no file has stands for none; a path without a pattern for the file, whether it exists or not.
+    """
+
+    files: tuple[FoundFile, ...] = ()
+    tables: Mapping[str, tuple[FoundFile, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,14 +43,14 @@ class Campaign:
     """
     One campaign, checked and resolved.
 
-    `file` is its path from the project's folder. `contacts` is absolute and inside the project; it may not exist.
+    `file` is its path from the project's folder. `contacts` are the files it names, inside the project.
     `sender` is what will be sent, `None` for none (always so for low cost). `send_at` and `not_after` are aware, in
     `timezone` where there is one; `send_at` is `None` for "as soon as apply runs".
     """
 
     model: CampaignModel
     file: str
-    contacts: Path
+    contacts: FoundFiles
     sender: str | None
     region: str | None
     timezone: ZoneInfo | None
@@ -67,7 +89,7 @@ def resolve_campaign(
     zone = load_zone(zone_name) if zone_name else None
     send_at, found_at = _resolve_time(model.schedule, "at", zone, document)
     not_after, found_after = _resolve_time(model.schedule, "not_after", zone, document)
-    contacts, found_path = resolve_path(root, model.recipients.path, document, ("recipients", "path"))
+    contacts, found_path = resolve_source(root, model.recipients, document, ("recipients",))
     found = [*found_at, *found_after, *found_path, *_check_order(send_at, not_after, document)]
     if contacts is None or found:
         return None, found
@@ -76,12 +98,29 @@ def resolve_campaign(
     return Campaign(model, document.source.name, contacts, sender, region, zone, send_at, not_after, document), []
 
 
-def resolve_path(root: Path, relative: str, document: Document, path: FieldPath) -> tuple[Path | None, list[Finding]]:
-    """A file that a field names, as an absolute path inside the project."""
+def resolve_source(
+    root: Path, source: ContactSource, document: Document, path: FieldPath
+) -> tuple[FoundFiles | None, list[Finding]]:
+    """The files that a source names; none, and why, if one is outside the project or fields do not go together."""
+    found = check_source(source, document, path)
+    files: tuple[FoundFile, ...] = ()
+    tables: dict[str, tuple[FoundFile, ...]] = {}
+    if source.path is not None:
+        files, wrong = _resolve_files(root, source.path, document, (*path, "path"))
+        found += wrong
+    for name, pattern in source.tables.items():
+        tables[name], wrong = _resolve_files(root, pattern, document, (*path, "tables", name))
+        found += wrong
+    return None if found else FoundFiles(files, tables), found
+
+
+def _resolve_files(
+    root: Path, pattern: str, document: Document, path: FieldPath
+) -> tuple[tuple[FoundFile, ...], list[Finding]]:
     try:
-        return resolve_inside(root, relative), []
+        return tuple(FoundFile(file, name) for name, file in find_inside(root, pattern)), []
     except ValueError as error:
-        return None, [rules.PATH_OUTSIDE.at(document.place(*path), f"This file is not read: {error}.")]
+        return (), [rules.PATH_OUTSIDE.at(document.place(*path), f"This file is not read: {error}.")]
 
 
 def _resolve_time(

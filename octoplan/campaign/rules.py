@@ -38,6 +38,8 @@ WRONG_KIND: Final = Rule("campaign/wrong-kind", "Value is of the wrong kind")
 BAD_VALUE: Final = Rule("campaign/bad-value", "Value cannot be used")
 
 # --- across the fields of a campaign ---------------------------------------------------------------------------------
+FIELD_ELSEWHERE: Final = Rule("campaign/field-elsewhere", "Field belongs to another kind of source")
+QUERY_OVER: Final = Rule("campaign/query-over", "Query has no tables, or too many sources")
 DUPLICATE_ID: Final = Rule("campaign/duplicate-id", "Two campaigns have the same id")
 STOP_MISSING: Final = Rule("campaign/stop-missing", "Marketing message without a STOP mention")
 STOP_FORM: Final = Rule("campaign/stop-form", "STOP mention is written in a form that is not accepted")

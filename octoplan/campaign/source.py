@@ -11,16 +11,26 @@ Invariants (a campaign file can come from a stranger's pull request):
 
 from __future__ import annotations
 
+import os
 import re
 import unicodedata
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from itertools import islice
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Final
 
 from octoplan.campaign import rules
 from octoplan.diagnostics import Finding, Place
-from octoplan.limits import CAMPAIGN_FILE_BYTES_MAX, FINDINGS_PER_FILE_MAX, PATH_CHARACTERS_MAX
+from octoplan.limits import (
+    CAMPAIGN_FILE_BYTES_MAX,
+    FINDINGS_PER_FILE_MAX,
+    PATH_CHARACTERS_MAX,
+    PROJECT_ENTRIES_MAX,
+    SOURCE_FILES_MAX,
+)
 
+_PATTERN: Final = re.compile(r"[*?\[]")
 _UTF8_MARK: Final = b"\xef\xbb\xbf"
 _UTF16_MARKS: Final = (b"\xff\xfe", b"\xfe\xff")
 _HIDDEN: Final = re.compile(
@@ -120,6 +130,39 @@ def resolve_inside(root: Path, relative: str) -> Path:
     if reason := _check_parts(path.relative_to(base).parts):
         raise ValueError(f"by a symbolic link {reason}")
     return path
+
+
+def find_inside(root: Path, pattern: str) -> list[tuple[str, Path]]:
+    """
+    The files that `pattern` stands for: path from the folder `root`, and absolute path; sorted by the first.
+
+    `*`, `?` and `[…]` stand for parts of one name. Without them, or where a file is called exactly so, it is that file,
+    which need not exist.
+
+    :raises ValueError: as `resolve_inside` for any of them, or if there are more than are read.
+    """
+    exact = resolve_inside(root, pattern)
+    if not _PATTERN.search(pattern) or exact.exists():
+        return [(pattern, exact)]
+    names = [""]
+    for part in PurePosixPath(pattern).parts:
+        names = [found for name in names for found in _matching(root, name, part)]
+        if len(names) > SOURCE_FILES_MAX:
+            raise ValueError(f"it stands for more than {SOURCE_FILES_MAX} files")
+    return [(name, resolve_inside(root, name)) for name in sorted(names)]
+
+
+def _matching(root: Path, folder: str, part: str) -> list[str]:
+    """The names in `folder` that match `part`, as paths from `root`; nothing hidden, and no folder outside."""
+    inside = f"{folder}/" if folder else ""
+    if not _PATTERN.search(part):
+        return [f"{inside}{part}"]
+    where = resolve_inside(root, folder) if folder else root
+    if not where.is_dir():
+        return []
+    with os.scandir(where) as entries:
+        names = [entry.name for entry in islice(entries, PROJECT_ENTRIES_MAX)]
+    return [f"{inside}{name}" for name in names if not name.startswith(".") and fnmatchcase(name, part)]
 
 
 def read_source(

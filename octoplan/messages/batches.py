@@ -21,8 +21,7 @@ import pyarrow.compute as pc
 
 from octoplan.limits import BUCKET_BITS_MAX, RECIPIENTS_PER_BUCKET
 
-_PREFIX_DIGITS: Final = BUCKET_BITS_MAX // 4
-"""Hexadecimal digits of the hash that hold the bits of the largest bucket number."""
+_HASH_BITS: Final = 64
 
 Stratum = tuple[str, int]
 """Country and segments: what a price depends on."""
@@ -158,9 +157,8 @@ def _runs(rows: pa.RecordBatch, bits: Sequence[int]) -> Iterator[_Run]:
         return
     text = rows.column("text")
     shifts = pa.array([BUCKET_BITS_MAX - each for each in bits], pa.int64()).take(text)
-    prefix = pc.utf8_slice_codeunits(rows.column("hash"), 0, _PREFIX_DIGITS)
-    number = pc.cast(pc.binary_join_element_wise("0x", prefix, ""), pa.int64())
-    bucket = pc.shift_right(number, shifts)
+    leading = pc.shift_right(rows.column("hash"), pa.scalar(_HASH_BITS - BUCKET_BITS_MAX, pa.uint64()))
+    bucket = pc.shift_right(leading.cast(pa.int64()), shifts)
     key = pc.bit_wise_or(pc.shift_left(pc.cast(text, pa.int64()), BUCKET_BITS_MAX), bucket)
     start = 0
     encoded = pc.run_end_encode(key)

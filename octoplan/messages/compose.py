@@ -21,7 +21,8 @@ import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from octoplan.audience.schemas import MESSAGES
+from octoplan.ahead import ahead
+from octoplan.audience.schemas import MESSAGES, RECIPIENTS
 from octoplan.diagnostics import Finding, require_no_errors
 from octoplan.limits import (
     ARROW_ROWS_PER_BATCH,
@@ -33,14 +34,15 @@ from octoplan.limits import (
 )
 from octoplan.messages import rules
 from octoplan.messages.compiler import CompiledText, Slot, compile_template
-from octoplan.messages.evaluate import Evaluator
+from octoplan.messages.evaluate import Evaluator, Values
+from octoplan.messages.measure import Piece, join_pieces, measure_pieces
 from octoplan.messages.statistics import MessageStatistics, Tally
 from octoplan.messages.template import Fault, ParsedTemplate, Renderer, TemplateBody, place_of, read_body
-from octoplan.values.sms_size import measure_column
+from octoplan.values.sms_size import SizeColumns
 
 FILLED: Final = pa.schema(
     [
-        pa.field("hash", pa.string(), nullable=False),
+        pa.field("hash", pa.uint64(), nullable=False),
         pa.field("phone", pa.string(), nullable=False),
         pa.field("country", pa.string(), nullable=False),
         pa.field("row", pa.int64(), nullable=False),
@@ -56,8 +58,6 @@ FILLED: Final = pa.schema(
 Mode = Literal["merge", "grouped"]
 AudienceBatches = Callable[[], Iterator[pa.RecordBatch]]
 """Gives the recipients (columns of `RECIPIENTS`, then `v_<variable>`) from the start, the same rows at each call."""
-
-_Values = Sequence[tuple[str, pa.StringArray]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +104,7 @@ class ComposedMessage:
     reason: str | None
     findings: tuple[Finding, ...]
     statistics: MessageStatistics
-    _fill: Callable[[], Iterator[_Filled]] = field(repr=False)
+    _fill: Callable[[], Iterator[Filled]] = field(repr=False)
 
     @property
     def recipients_per_text(self) -> tuple[int, ...]:
@@ -117,11 +117,11 @@ class ComposedMessage:
     def batches(self) -> Iterator[pa.RecordBatch]:
         """What goes out, with the columns of `MESSAGES` and in their order; from the start at each call."""
         messages = (filled.messages() for filled in self._fill())
-        return messages if len(self.texts) == 1 else _sorted_by_text(messages)
+        return ahead(messages) if len(self.texts) == 1 else _sorted_by_text(messages)
 
     def filled_texts(self) -> Iterator[pa.RecordBatch]:
         """What each recipient reads, with the columns of `FILLED`; personal data, for the preview only."""
-        return (filled.rows for filled in self._fill())
+        return (filled.texts() for filled in self._fill())
 
 
 def compose_message(source: MessageSource, audience_batches: AudienceBatches) -> ComposedMessage:
@@ -149,7 +149,7 @@ def compose_message(source: MessageSource, audience_batches: AudienceBatches) ->
     return _composed(source, survey, ranked, lambda: _Grouping(source, ranked), audience_batches, reason)
 
 
-def contact_column(values: _Values, phones: pa.StringArray) -> pa.StringArray:
+def contact_column(values: Sequence[tuple[str, Values]], phones: pa.StringArray) -> pa.StringArray:
     """
     The API's contact objects as canonical JSON, byte for byte what orjson writes; `values` in order of their names.
 
@@ -157,8 +157,11 @@ def contact_column(values: _Values, phones: pa.StringArray) -> pa.StringArray:
     """
     pieces: list[pa.StringArray | str] = []
     for number, (name, column) in enumerate(values):
-        pieces += [f'{"," if number else "{"}"{name}":"', _json_escaped(column), '"']
-    pieces += [f'{"," if values else "{"}"phone_number":"', phones, '"}']
+        before = ('","' if number else '{"') + name + '":"'
+        # What stands before a value is joined to each distinct one, so that a row has few pieces.
+        texts = pc.binary_join_element_wise(before, _json_escaped(column.texts), "")
+        pieces.append(texts.take(column.codes))
+    pieces += ['","phone_number":"' if values else '{"phone_number":"', phones, '"}']
     return pc.binary_join_element_wise(*pieces, "")
 
 
@@ -171,33 +174,61 @@ def _json_escaped(column: pa.StringArray) -> pa.StringArray:
 
 
 @dataclass(frozen=True, slots=True)
-class _Filled:
-    """Recipients with what they read (columns of `FILLED`) and their merge values; rows with a fault are left out."""
+class Filled:
+    """
+    Recipients (columns of `RECIPIENTS`) and what each gets: the number of the text, its `pieces` and merge `values`.
+
+    Rows with a fault are left out.
+    """
 
     rows: pa.RecordBatch
-    values: _Values
+    text: pa.Int32Array
+    size: SizeColumns
+    pieces: Sequence[Piece]
+    values: Sequence[tuple[str, Values]]
+    too_long: int
+    empty: int
 
     @classmethod
-    def of(cls, rows: pa.RecordBatch, text: pa.Int32Array, filled: pa.StringArray, values: _Values) -> _Filled:
-        """Measure what was filled in; a null in `filled` leaves the row out."""
-        if filled.null_count:
-            kept = filled.is_valid()
-            rows, text, filled = rows.filter(kept), text.filter(kept), filled.filter(kept)
-            values = [(name, column.filter(kept)) for name, column in values]
-        columns = [*rows.select(["hash", "phone", "country", "row"]).columns, text, filled, *measure_column(filled)]
-        return cls(pa.RecordBatch.from_arrays(columns, schema=FILLED), values)
+    def of(
+        cls, rows: pa.RecordBatch, text: pa.Int32Array, pieces: Sequence[Piece], values: Mapping[str, Values]
+    ) -> Filled:
+        """Measure the texts that `pieces` make."""
+        sizes = measure_pieces(pieces, rows.num_rows)
+        rows, merged = rows.select(RECIPIENTS.names), list(values.items())
+        if not pc.all(sizes.is_whole).as_py():
+            kept = {id(each): each.filter(sizes.is_whole) for each in _distinct_values(pieces, values)}
+            pieces = [piece if isinstance(piece, str) else kept[id(piece)] for piece in pieces]
+            merged = [(name, kept[id(value)]) for name, value in merged]
+            rows, text, sizes = rows.filter(sizes.is_whole), text.filter(sizes.is_whole), sizes.whole()
+        over = pc.greater(sizes.characters, TEXT_CHARACTERS_MAX)
+        over = pc.or_(over, pc.and_(sizes.size.ucs2, pc.greater(sizes.size.units, UCS2_UNITS_MAX)))
+        return cls(rows, text, sizes.size, pieces, merged, _count(over), _count(sizes.is_blank))
 
     def messages(self) -> pa.RecordBatch:
         """The columns of `MESSAGES`."""
         contact = contact_column(self.values, self.rows.column("phone"))
-        columns = [contact if name == "contact" else self.rows.column(name) for name in MESSAGES.names]
-        return pa.RecordBatch.from_arrays(columns, schema=MESSAGES)
+        who = self.rows.select(["hash", "phone", "country"]).columns
+        return pa.RecordBatch.from_arrays([*who, self.text, contact, *self.size], schema=MESSAGES)
+
+    def texts(self) -> pa.RecordBatch:
+        """The columns of `FILLED`."""
+        filled = join_pieces(self.pieces, self.rows.num_rows)
+        return pa.RecordBatch.from_arrays([*self.rows.columns, self.text, filled, *self.size], schema=FILLED)
+
+
+def _distinct_values(pieces: Sequence[Piece], values: Mapping[str, Values]) -> list[Values]:
+    return [each for each in (*pieces, *values.values()) if isinstance(each, Values)]
+
+
+def _count(column: pa.BooleanArray) -> int:
+    return pc.sum(column).as_py() or 0
 
 
 class _Way(Protocol):
     """A way to make messages: merge fields, or a text of its own for each distinct rendering."""
 
-    def fill(self, rows: pa.RecordBatch) -> _Filled:
+    def fill(self, rows: pa.RecordBatch) -> Filled:
         """Compose one Arrow batch of recipients."""
         ...
 
@@ -220,17 +251,16 @@ class _Merging:
         self.evaluators = {slot.name: _slot_evaluator(slot, source.variables) for slot in compiled.slots}
         self.longest_reason: str | None = None
 
-    def fill(self, rows: pa.RecordBatch) -> _Filled:
+    def fill(self, rows: pa.RecordBatch) -> Filled:
         values = {name: evaluator.evaluate(rows) for name, evaluator in self.evaluators.items()}
         self._note_long_value(values)
         pieces = [part if isinstance(part, str) else values[part.name] for part in self.compiled.parts]
-        # The empty column gives the text its length where all of it is static.
-        filled = pc.binary_join_element_wise(_repeated(pa.scalar(""), rows.num_rows), *pieces, "")
-        return _Filled.of(rows, _repeated(pa.scalar(0, pa.int32()), rows.num_rows), filled, list(values.items()))
+        return Filled.of(rows, pa.repeat(pa.scalar(0, pa.int32()), rows.num_rows), pieces, values)
 
-    def _note_long_value(self, values: Mapping[str, pa.StringArray]) -> None:
+    def _note_long_value(self, values: Mapping[str, Values]) -> None:
         for slot in self.compiled.slots:
-            longest = pc.max(pc.utf8_length(values[slot.name])).as_py() or 0
+            # A text that no row has is in the dictionary only if another row of the same reading has it.
+            longest = pc.max(pc.utf8_length(values[slot.name].texts)).as_py() or 0
             if longest > MERGE_VALUE_CHARACTERS_MAX and self.longest_reason is None:
                 self.longest_reason = (
                     f"`{slot.source}` is longer than {MERGE_VALUE_CHARACTERS_MAX} characters for a recipient"
@@ -253,11 +283,13 @@ class _Grouping:
         self.evaluator = Evaluator(Renderer(body.tree.body), source.recipient_variables, source.variables)
         self.texts = texts
 
-    def fill(self, rows: pa.RecordBatch) -> _Filled:
-        filled = self.evaluator.evaluate(rows)
-        encoded = filled.dictionary_encode()
-        numbers = [self.texts.setdefault(text, len(self.texts)) for text in encoded.dictionary.to_pylist()]
-        return _Filled.of(rows, pa.array(numbers, pa.int32()).take(encoded.indices), filled, [])
+    def fill(self, rows: pa.RecordBatch) -> Filled:
+        rendered = self.evaluator.evaluate(rows)
+        used = Values.of(rendered.rows())  # only texts that a row has may be numbered
+        numbers = [
+            0 if text is None else self.texts.setdefault(text, len(self.texts)) for text in used.texts.to_pylist()
+        ]
+        return Filled.of(rows, pa.array(numbers, pa.int32()).take(used.codes), [used], {})
 
     @property
     def faults(self) -> Counter[Fault]:
@@ -272,10 +304,6 @@ def _slot_evaluator(slot: Slot, variables: Mapping[str, str]) -> Evaluator:
     columns = tuple(sorted(slot.names - variables.keys()))
     expression = slot.expressions[0].index if len(slot.expressions) == 1 else None
     return Evaluator(slot.renderer(), columns, variables, slot.plain in columns, expression)
-
-
-def _repeated(scalar: pa.Scalar, count: int) -> pa.Array:
-    return pa.repeat(scalar, count)
 
 
 def _sorted_by_text(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
@@ -304,22 +332,26 @@ class _Survey:
     empty: int = 0
     ranks: Mapping[int, int] = field(default_factory=lambda: {0: 0})
 
-    def add(self, rows: pa.RecordBatch) -> None:
-        """Count one Arrow batch with the columns of `FILLED`."""
-        self.tally.add(rows)
-        texts, is_long = rows.column("filled"), pc.greater(rows.column("units"), UCS2_UNITS_MAX)
-        over = pc.greater(pc.utf8_length(texts), TEXT_CHARACTERS_MAX)
-        self.too_long += pc.sum(pc.or_(over, pc.and_(rows.column("ucs2"), is_long))).as_py() or 0
-        self.empty += pc.sum(pc.equal(pc.utf8_trim_whitespace(texts), "")).as_py() or 0
+    def add(self, filled: Filled) -> None:
+        """Count one Arrow batch."""
+        self.tally.add(filled.rows, filled.text, filled.size, filled.pieces)
+        self.too_long += filled.too_long
+        self.empty += filled.empty
 
 
 def _survey(way: _Way, audience_batches: AudienceBatches) -> _Survey:
     survey = _Survey(way)
-    for rows in audience_batches():
-        survey.add(way.fill(rows).rows)
-        if way.is_over:
-            break
+    for filled in ahead(_filled(way, audience_batches())):
+        survey.add(filled)
     return survey
+
+
+def _filled(way: _Way, batches: Iterable[pa.RecordBatch]) -> Iterator[Filled]:
+    """All of it is done by one thread, evaluators and the decision to stop; so what was read does not depend on time."""
+    for rows in batches:
+        yield way.fill(rows)
+        if way.is_over:
+            return
 
 
 def _composed(

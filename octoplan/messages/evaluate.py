@@ -24,6 +24,37 @@ _SAFE: Final = r"\A[ -z|~]*[!-z|~][ -z|~]*\z"
 _Combination = tuple[str | None, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Values:
+    """
+    A column of texts by what is distinct: row `i` has `texts[codes[i]]`, null where there is a fault.
+
+    `codes` (int32) are never null. A text may be in `texts` that no row has.
+    """
+
+    codes: pa.Int32Array
+    texts: pa.StringArray
+
+    @classmethod
+    def of(cls, column: pa.Array) -> Values:
+        """Of a column of texts, with or without a dictionary; null is a value like others."""
+        if not isinstance(column, pa.DictionaryArray):
+            column = column.dictionary_encode()
+        codes, texts = column.indices.cast(pa.int32()), column.dictionary
+        if codes.null_count:
+            codes = pc.fill_null(codes, len(texts))
+            texts = pa.concat_arrays([texts, pa.array([None], pa.string())])
+        return cls(codes, texts)
+
+    def rows(self) -> pa.StringArray:
+        """The text of each row."""
+        return self.texts.take(self.codes)
+
+    def filter(self, kept: pa.BooleanArray) -> Values:
+        """The rows where `kept` is true."""
+        return Values(self.codes.filter(kept), self.texts)
+
+
 @dataclass(slots=True)
 class Evaluator:
     """
@@ -40,28 +71,33 @@ class Evaluator:
     faults: Counter[Fault] = field(default_factory=Counter)
     _rendered: dict[_Combination, str | Fault] = field(default_factory=dict, repr=False)
 
-    def evaluate(self, rows: pa.RecordBatch) -> pa.StringArray:
+    def evaluate(self, rows: pa.RecordBatch) -> Values:
         """The rendered text for each row; null where there is a fault."""
-        columns = [rows.column(f"v_{name}") for name in self.columns]
+        columns = [Values.of(rows.column(f"v_{name}")) for name in self.columns]
+        codes, combinations = distinct_combinations(columns, rows.num_rows)
         if self.plain:
-            return self._plain(columns[0])
-        return self._each(columns, rows.num_rows)
+            return self._plain(codes, combinations[0])
+        results = [
+            self._render(combination) for combination in zip(*(each.to_pylist() for each in combinations), strict=True)
+        ]
+        return self._values(codes, results if combinations else [self._render(())])
 
-    def _plain(self, column: pa.StringArray) -> pa.StringArray:
+    def _plain(self, codes: pa.Int32Array, texts: pa.StringArray) -> Values:
         """A column as it is: only what a guard may object to is rendered."""
-        safe = pc.and_not(pc.match_substring_regex(column, _SAFE), pc.match_substring(column, "XXXXX"))
+        safe = pc.and_not(pc.match_substring_regex(texts, _SAFE), pc.match_substring(texts, "XXXXX"))
         doubtful = pc.invert(pc.fill_null(safe, False))  # noqa: FBT003 - pyarrow's own signature
         if not pc.any(doubtful).as_py():
-            return column
-        rest = column.filter(doubtful)
-        return pc.replace_with_mask(column, doubtful, self._each([rest], len(rest)))
-
-    def _each(self, columns: Sequence[pa.StringArray], count: int) -> pa.StringArray:
-        codes, combinations = distinct_combinations(columns, count)
-        results = [self._render(combination) for combination in combinations]
+            return Values(codes, texts)
+        numbers = pc.indices_nonzero(doubtful).to_pylist()
+        results = {number: self._render((texts[number].as_py(),)) for number in numbers}
         self._count_faults(codes, results)
+        again = [None if isinstance(result, Fault) else result for result in results.values()]
+        return Values(codes, pc.replace_with_mask(texts, doubtful, pa.array(again, pa.string())))
+
+    def _values(self, codes: pa.Int32Array, results: Sequence[str | Fault]) -> Values:
+        self._count_faults(codes, dict(enumerate(results)))
         texts = [None if isinstance(result, Fault) else result for result in results]
-        return pa.array(texts, pa.string()).take(codes)
+        return Values(codes, pa.array(texts, pa.string()))
 
     def _render(self, combination: _Combination) -> str | Fault:
         known = self._rendered.get(combination)
@@ -73,28 +109,31 @@ class Evaluator:
             self._rendered[combination] = known
         return known
 
-    def _count_faults(self, codes: pa.Int32Array, results: Sequence[str | Fault]) -> None:
-        if not any(isinstance(result, Fault) for result in results):
+    def _count_faults(self, codes: pa.Int32Array, results: Mapping[int, str | Fault]) -> None:
+        if not any(isinstance(result, Fault) for result in results.values()):
             return
         for counted in pc.value_counts(codes).to_pylist():
-            fault = results[counted["values"]]
+            fault = results.get(counted["values"])
             if isinstance(fault, Fault):
                 expression = self.expression if fault.expression is None else fault.expression
                 self.faults[replace(fault, expression=expression)] += counted["counts"]
 
 
-def distinct_combinations(columns: Sequence[pa.StringArray], count: int) -> tuple[pa.Int32Array, list[_Combination]]:
+def distinct_combinations(columns: Sequence[Values], count: int) -> tuple[pa.Int32Array, list[pa.StringArray]]:
     """
-    Number the distinct combinations of the values in `columns` (of `count` rows), in order of first appearance.
+    Number the distinct combinations of the values in `columns` (of `count` rows).
 
-    Gives the number of each row's combination, and the combinations. Without columns there is one, the empty one.
+    Gives the number of each row's combination, and the combinations by column. Without columns there is one, the empty
+    one. A single column is its own answer, with every text it holds.
     """
-    codes = pa.array([0], pa.int32()).take(pa.repeat(pa.scalar(0, pa.int32()), count))
-    for column in columns:
-        encoded = column.dictionary_encode(null_encoding="encode")
-        wide = pc.multiply(codes.cast(pa.int64()), max(len(encoded.dictionary), 1))
-        codes = pc.add(wide, encoded.indices).dictionary_encode().indices
+    if not columns:
+        return pa.repeat(pa.scalar(0, pa.int32()), count), []
+    if len(columns) == 1:
+        return columns[0].codes, [columns[0].texts]
+    codes = columns[0].codes
+    for column in columns[1:]:
+        wide = pc.multiply(codes.cast(pa.int64()), len(column.texts))
+        codes = pc.add(wide, column.codes.cast(pa.int64())).dictionary_encode().indices
     table = pa.table({"code": codes, "row": pa.array(range(count), pa.int64())})
     first = table.group_by("code").aggregate([("row", "min")]).sort_by("code").column("row_min").combine_chunks()
-    values = [column.take(first).to_pylist() for column in columns]
-    return codes, list(zip(*values, strict=True)) if values else [()] * len(first)
+    return codes, [column.texts.take(column.codes.take(first)) for column in columns]

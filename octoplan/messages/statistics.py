@@ -7,15 +7,14 @@ Every figure depends on the recipients alone, not on how their rows are cut into
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from octoplan.values.sms_size import NOT_GSM7, Encoding
-
-_GSM7_ONLY = NOT_GSM7.replace("[^", "[", 1)
+from octoplan.messages.measure import Piece, guilty_characters
+from octoplan.values.sms_size import Encoding, SizeColumns
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +46,7 @@ class MessageStatistics:
 
 @dataclass(slots=True)
 class Tally:
-    """Adds up measured rows (columns of `FILLED`)."""
+    """Adds up measured rows."""
 
     strata: Counter[tuple[int, str, int]] = field(default_factory=Counter)
     encodings: Counter[Encoding] = field(default_factory=Counter)
@@ -55,30 +54,25 @@ class Tally:
     longest: Extreme | None = None
     shortest: Extreme | None = None
 
-    def add(self, rows: pa.RecordBatch) -> None:
-        """Count one Arrow batch."""
+    def add(self, rows: pa.RecordBatch, text: pa.Int32Array, size: SizeColumns, pieces: Sequence[Piece]) -> None:
+        """Count one Arrow batch: recipients, the numbers of their texts, the sizes, and what makes the texts."""
         if rows.num_rows == 0:
             return
         by = ["text", "country", "segments"]
-        grouped = pa.Table.from_batches([rows.select(by)]).group_by(by).aggregate([([], "count_all")])
-        for text, country, segments, count in zip(*(column.to_pylist() for column in grouped.columns), strict=True):
-            self.strata[(text, country, segments)] += count
-        ucs2 = pc.sum(rows.column("ucs2")).as_py()
+        table = pa.table([text, rows.column("country"), size.segments], names=by)
+        grouped = table.group_by(by, use_threads=False).aggregate([([], "count_all")])
+        for number, country, segments, count in zip(*(column.to_pylist() for column in grouped.columns), strict=True):
+            self.strata[(number, country, segments)] += count
+        ucs2 = pc.sum(size.ucs2).as_py()
         self.encodings.update({"UCS-2": ucs2, "GSM-7": rows.num_rows - ucs2})
-        self._add_characters(rows.filter(rows.column("ucs2")).column("filled"))
-        self._add_extremes(rows)
+        if ucs2:
+            self.characters += guilty_characters(pieces, size.ucs2)
+        self._add_extremes(rows.column("row"), size)
 
-    def _add_characters(self, texts: pa.StringArray) -> None:
-        """Many texts share their few guilty characters, so those are what is counted."""
-        guilty = pc.replace_substring_regex(texts, f"{_GSM7_ONLY}+", "")
-        for counted in pc.value_counts(guilty).to_pylist():
-            for character in set(counted["values"]):
-                self.characters[character] += counted["counts"]
-
-    def _add_extremes(self, rows: pa.RecordBatch) -> None:
-        size = pc.add(pc.shift_left(rows.column("segments").cast(pa.int64()), 32), rows.column("units"))
-        bounds = pc.min_max(size)
-        shortest, longest = (_first(rows.filter(pc.equal(size, bounds[end]))) for end in ("min", "max"))
+    def _add_extremes(self, row: pa.Int64Array, size: SizeColumns) -> None:
+        weight = pc.add(pc.shift_left(size.segments.cast(pa.int64()), 32), size.units)
+        bounds = pc.min_max(weight)
+        shortest, longest = (_first(pc.equal(weight, bounds[end]), row, size) for end in ("min", "max"))
         self.shortest = min(filter(None, (self.shortest, shortest)), key=lambda it: (it.segments, it.units, it.row))
         self.longest = min(filter(None, (self.longest, longest)), key=lambda it: (-it.segments, -it.units, it.row))
 
@@ -99,8 +93,9 @@ class Tally:
         )
 
 
-def _first(rows: pa.RecordBatch) -> Extreme:
+def _first(where: pa.BooleanArray, row: pa.Int64Array, size: SizeColumns) -> Extreme:
     """Of equally long messages, the one that stands first in the file."""
-    row = pc.min(rows.column("row"))
-    found = rows.filter(pc.equal(rows.column("row"), row)).slice(0, 1).to_pylist()[0]
-    return Extreme(row.as_py(), found["units"], found["segments"], "UCS-2" if found["ucs2"] else "GSM-7")
+    least = pc.min(row.filter(where))
+    index = pc.index(row, least).as_py()
+    encoding: Encoding = "UCS-2" if size.ucs2[index].as_py() else "GSM-7"
+    return Extreme(least.as_py(), size.units[index].as_py(), size.segments[index].as_py(), encoding)

@@ -457,7 +457,7 @@ def _local(campaign: Campaign) -> str | None:
 def _summarise_audience(prepared: Prepared, batches: Sequence[PlannedBatch]) -> AudienceSummary:
     audience = prepared.audience
     return AudienceSummary(
-        path=prepared.campaign.model.recipients.path,
+        path=prepared.campaign.model.recipients.shown,
         rows=audience.rows,
         recipients=audience.recipients,
         already_written=audience.recipients - sum(batch.recipients for batch in batches),

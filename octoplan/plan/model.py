@@ -94,7 +94,7 @@ class ExclusionLine:
 
     reason: str
     count: int
-    lines: tuple[int, ...]
+    lines: tuple[int | str, ...]
     explanation: str
 
 

@@ -41,7 +41,7 @@ class Dispatch:
     batch_size: int
     request: SendRequest
     message: ComposedMessage
-    canary_hash: str | None = None
+    canary_hash: int | None = None
 
     def request_for(self, batch: PackedBatch) -> SendRequest:
         """The request that sends `batch`."""
@@ -169,7 +169,7 @@ def _unwritten(
     for rows in dispatch.message.batches():
         wanted = rows
         if dispatch.canary_hash is not None:
-            first = pc.less_equal(rows.column("hash"), dispatch.canary_hash)
+            first = pc.less_equal(rows.column("hash"), pa.scalar(dispatch.canary_hash, pa.uint64()))
             wanted = rows.filter(first if is_canary else pc.invert(first))
         fresh = wanted.filter(pc.is_null(reader.written(dispatch.campaign, wanted.column("phone"))))
         watch(fresh)

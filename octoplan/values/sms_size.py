@@ -143,26 +143,31 @@ def measure_column(texts: pa.StringArray) -> SizeColumns:
     Division counts the parts, but for the texts of several parts that hold a pair: those are packed one by one.
     """
     ucs2 = pc.match_substring_regex(texts, NOT_GSM7)
-    pairs = _pairs_column(texts, ucs2)
-    units = pc.add(pc.utf8_length(texts), pairs)
+    characters, extension, astral = count_units(texts)
+    pairs = pc.if_else(ucs2, astral, extension)
+    units = pc.add(characters, pairs)
+    segments = parts_of(units, ucs2)
+    doubtful = pc.and_(pc.greater(segments, 1), pc.greater(pairs, 0))
+    packed = [measure(text).segments for text in texts.filter(doubtful).to_pylist()]
+    return SizeColumns(units, pc.replace_with_mask(segments, doubtful, pa.array(packed, pa.int32())), ucs2)
+
+
+def count_units(texts: pa.StringArray) -> tuple[pa.Int32Array, pa.Int32Array, pa.Int32Array]:
+    """The characters of each text, those among them of two septets, and those of two UTF-16 units."""
+    characters = pc.utf8_length(texts)
+    # A character beyond the first plane takes four bytes; without one of those there is nothing to look for.
+    is_ascii = pc.equal(pc.binary_length(texts), characters)
+    nothing = pa.repeat(_scalar(0), len(texts))
+    astral = nothing if pc.all(is_ascii).as_py() else pc.count_substring_regex(texts, _ASTRAL)
+    return characters, pc.count_substring_regex(texts, _EXTENSION), astral
+
+
+def parts_of(units: pa.Int32Array, ucs2: pa.BooleanArray) -> pa.Int32Array:
+    """How many parts hold so many units, if no character of two units falls on a boundary."""
     single = pc.if_else(ucs2, _scalar(_UCS2_CODING.single), _scalar(_GSM7_CODING.single))
     part = pc.if_else(ucs2, _scalar(_UCS2_CODING.part), _scalar(_GSM7_CODING.part))
-    several = pc.greater(units, single)
     divided = pc.divide(pc.subtract(pc.add(units, part), _scalar(1)), part)
-    segments = pc.if_else(several, divided, _scalar(1))
-    return SizeColumns(units, _packed_where(pc.and_(several, pc.greater(pairs, 0)), texts, segments), ucs2)
-
-
-def _pairs_column(texts: pa.StringArray, ucs2: pa.BooleanArray) -> pa.Int32Array:
-    extension = pc.count_substring_regex(texts, _EXTENSION)
-    if not pc.any(ucs2).as_py():
-        return extension
-    return pc.if_else(ucs2, pc.count_substring_regex(texts, _ASTRAL), extension)
-
-
-def _packed_where(mask: pa.BooleanArray, texts: pa.StringArray, segments: pa.Int32Array) -> pa.Int32Array:
-    packed = [measure(text).segments for text in texts.filter(mask).to_pylist()]
-    return pc.replace_with_mask(segments, mask, pa.array(packed, pa.int32())) if packed else segments
+    return pc.if_else(pc.greater(units, single), divided, _scalar(1))
 
 
 def _scalar(value: int) -> pa.Scalar:

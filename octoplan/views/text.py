@@ -39,7 +39,7 @@ def instant(at: datetime) -> str:
     return f"{at:%Y-%m-%d %H:%M:%S} UTC" if at.second else f"{at:%Y-%m-%d %H:%M} UTC"
 
 
-def lines_of(numbers: Sequence[int], total: int) -> str:
+def lines_of(numbers: Sequence[int | str], total: int) -> str:
     """`line 12`, `lines 12, 40, 77 …`: examples of `total` rows; nothing without examples."""
     if not numbers:
         return ""

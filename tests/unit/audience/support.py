@@ -9,6 +9,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from octoplan.audience.readers.source import Source, SourceFile, no_place
 from octoplan.audience.resolve import Audience, AudienceSpec, resolve_audience
 from octoplan.audience.suppression import SuppressionSpec
 from octoplan.diagnostics import InvalidInput
@@ -40,7 +41,7 @@ class Seen:
         return {item.reason: item.count for item in self.audience.exclusions}
 
     @property
-    def examples(self) -> dict[str, tuple[int, ...]]:
+    def examples(self) -> dict[str, tuple[int | str, ...]]:
         return {item.reason: item.examples for item in self.audience.exclusions}
 
     @property
@@ -55,9 +56,7 @@ class Seen:
 
 def see(contacts: Path, **fields: Any) -> Seen:
     """Resolve, read everything, close; the phone column is `mobile` and the region `FR` unless `fields` differs."""
-    spec = AudienceSpec(
-        **{"contacts": contacts, "shown_path": contacts.name, "phone": "mobile", "region": "FR", **fields}
-    )
+    spec = AudienceSpec(**{"contacts": source_of(contacts, fields), "phone": "mobile", "region": "FR", **fields})
     with resolve_audience(spec) as audience:
         table = pa.Table.from_batches(audience.batches(), audience.schema)
         return Seen(audience, table.combine_chunks(), audience.set_digest(KEY))
@@ -76,5 +75,13 @@ def findings(contacts: Path, **fields: Any) -> Sequence[Any]:
     return ()
 
 
+def source_of(path: Path, fields: dict[str, Any]) -> Source:
+    """The file as a source; takes what concerns it out of `fields`."""
+    about = {name: fields.pop(name) for name in ("kind", "delimiter", "encoding", "sheet") if name in fields}
+    places = fields.get("places", no_place)
+    return Source(path.name, (SourceFile(path, path.name),), places=lambda name: places(f"recipients.{name}"), **about)
+
+
 def stop(path: Path, **fields: Any) -> SuppressionSpec:
-    return SuppressionSpec(path, path.name, **fields)
+    place = fields.get("place")
+    return SuppressionSpec(Source(path.name, (SourceFile(path, path.name),), places=lambda _: place), **fields)

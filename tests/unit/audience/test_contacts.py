@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 
-from octoplan.audience.contacts import find_column, read_layout, read_records
 from octoplan.audience.encoding import inspect_text
 from octoplan.audience.engine import Engine
+from octoplan.audience.readers.columns import find_column
+from octoplan.audience.readers.text import read_layout
 from octoplan.diagnostics import InvalidInput
 from octoplan.limits import CONTACT_FIELD_BYTES_MAX, CONTACT_LINE_BYTES_MAX
 
@@ -22,7 +23,7 @@ def records(path: Path, columns: tuple[int, ...] = (0, 1)) -> list[tuple[Any, ..
     """Line, whether faulty, and the values."""
     layout = layout_of(path)
     with Engine([path]) as engine:
-        batches = list(read_records(engine, layout, columns))
+        batches = list(layout.stream(engine, columns))
     return [tuple(row.values()) for batch in batches for row in batch.to_pylist()]
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from octoplan.audience.encoding import CHUNK_BYTES, TextFile, inspect_text
 from octoplan.diagnostics import Finding, InvalidInput
+from octoplan.limits import CONTACT_FIELD_BYTES_MAX
 
 from .conftest import Write
 
@@ -89,20 +90,29 @@ def test_only_regular_files_are_opened(write: Write, tmp_path: Path) -> None:
     assert {failure(tmp_path / name).code for name in ("nothing", "", "pipe")} == {"audience/missing-file"}
 
 
+LONGEST = CONTACT_FIELD_BYTES_MAX
+
+
 @pytest.mark.parametrize(
     ("content", "clean"),
     [
         (b"a;b\n1;2\n", True),
         (b"a;b\r\n1;2\r\n", True),
-        (b"a\tb\n", True),
-        (b'a;"b"\n', False),
+        (b"a\tb\x01\n", True),
+        (b'a;"b"\n', True),
         (b"a;b\x1f\n", False),
+        (b"a" * CHUNK_BYTES + b"\n\0\n", False),
         (b"a;b\r\n1;2\n", False),
+        (b"a\nb\n" * CHUNK_BYTES + b"1;2\r\n", False),
         (b"a;b\r1;2\r", False),
         (b"x" * (CHUNK_BYTES - 1) + b"\r\n1;2\r\n", True),
-        (b"x" * (CHUNK_BYTES + 1), False),
+        (b"ab\n" + b"x" * LONGEST + b"\nb", True),
+        (b"ab\n" + b"x" * (LONGEST + 1) + b"\nb", False),
+        (b"ab\n" + b"x" * (LONGEST + 1), False),
+        (b"x" * (3 * LONGEST), False),
     ],
 )
-def test_clean_means_one_line_one_record(write: Write, content: bytes, clean: bool) -> None:
-    """Quotes, control characters, mixed or old line ends and endless lines are left to the careful reader."""
-    assert inspect(write(content))[0].clean is clean
+def test_clean_means_that_lines_are_certain(write: Write, content: bytes, clean: bool) -> None:
+    """NUL, the mark that separates nothing, mixed or old line ends and long lines are left to the careful reader."""
+    text = inspect(write(content))[0]
+    assert (text.clean, text.quoted) == (clean, b'"' in content)

@@ -56,7 +56,7 @@ def test_defaults_fill_in_what_a_campaign_leaves_out(root: Path) -> None:
     assert campaign.send_at == datetime(2027, 3, 20, 9, 0, tzinfo=UTC)
     assert campaign.send_at is not None
     assert campaign.send_at.isoformat() == "2027-03-20T10:00:00+01:00"
-    assert campaign.contacts == root.resolve() / "data" / "contacts.csv"
+    assert [file.path for file in campaign.contacts.files] == [root.resolve() / "data" / "contacts.csv"]
 
 
 def test_offset_may_differ_from_the_projects_zone(root: Path) -> None:
@@ -234,8 +234,8 @@ def test_suppression_lists_are_resolved(root: Path) -> None:
     more = "suppression:\n  - path: data/stop.csv\n  - {path: data/other.txt, region: BE}\n"
     (root / "octoplan.yaml").write_text(PROJECT + more, encoding="utf-8")
     first, second = _project(root).suppression
-    assert (first.path, first.region, second.region) == (root.resolve() / "data" / "stop.csv", "FR", "BE")
-    assert str(second.place) == "octoplan.yaml:5:12"
+    assert [file.path for file in first.files.files] == [root.resolve() / "data" / "stop.csv"]
+    assert (first.region, second.region, second.number) == ("FR", "BE", 1)
     (root / "data").symlink_to("/etc")
     _, found = load_project(root)
     assert [str(finding.place) for finding in found] == ["octoplan.yaml:4:11", "octoplan.yaml:5:12"]

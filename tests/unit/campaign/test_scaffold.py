@@ -25,6 +25,7 @@ SECTIONS: dict[str, type[BaseModel]] = {
     "`defaults`": model.Defaults,
     "`suppression`": model.Suppression,
     "`environments`": model.Environment,
+    "`connections`": model.ConnectionSettings,
     "`credentials`": model.Credentials,
     "`state`": model.StateSettings,
 }
@@ -38,8 +39,8 @@ def test_new_project_is_valid(tmp_path: Path) -> None:
     assert project is not None
     (campaign,), more = load_campaigns(project)
     assert found + more == []
-    assert campaign.contacts.is_file()
-    assert all(item.path.is_file() for item in project.suppression)
+    assert all(item.path.is_file() for item in campaign.contacts.files)
+    assert all(file.path.is_file() for item in project.suppression for file in item.files.files)
     assert [path.relative_to(tmp_path / "new").as_posix() for path in written] == list(init_files())
 
 

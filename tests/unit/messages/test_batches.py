@@ -79,7 +79,7 @@ def test_bucket_is_the_first_bits_of_the_hash() -> None:
     batches = pack(messages([0] * 300), bits=[3], size=500)
     assert [batch.bucket for batch in batches] == list(range(8))
     for batch in batches:
-        assert {int(number_hash(each)[0], 16) >> 1 for each in batch.phones.to_pylist()} == {batch.bucket}
+        assert {number_hash(each) >> 61 for each in batch.phones.to_pylist()} == {batch.bucket}
 
 
 def test_each_text_has_its_own_buckets() -> None:

@@ -1,0 +1,255 @@
+"""
+The audience in two steps, Arrow in and Arrow out, with a shuffle by hash between them.
+
+    records → `Normaliser`: the number read and hashed, or the reason why not
+            → shuffle: a number's rows, and its place on a suppression list, meet in one partition
+            → `choose`: one row a number → `divide`: who is left, in order
+
+Invariants:
+- A record is in the result of step one exactly once, as a numbered row or counted under one reason.
+- A number is at most one recipient. Among its rows the smallest row key wins: the declared key column, then the values
+  that the template uses, in name order, null last. Rows that agree in all of them get the same message.
+- Nothing depends on how records are cut into batches, on partitions, threads, or the order of the file. The line that
+  comes last in the row key decides only between rows that are equal, and then which one is not seen.
+- The functions know nothing of files, campaigns or machines: they can run wherever there is Arrow.
+"""
+
+from __future__ import annotations
+
+import binascii
+import hashlib
+import heapq
+import sys
+from array import array
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from octoplan.audience import rules
+from octoplan.audience.engine import quote_text
+from octoplan.audience.phone_rules import PhoneRules
+from octoplan.audience.schemas import RECIPIENTS, VALUE
+from octoplan.limits import EXCLUSION_EXAMPLES_MAX
+
+HASH_DIGITS: Final = 16
+"""Hexadecimal digits of the SHA-256 that are kept: 64 bits. Numbers that share them are told apart by their text."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """What step one takes from a record: columns by index, and `where`: SQL over `c<index>`."""
+
+    phone: int
+    key: int | None = None
+    values: tuple[int, ...] = ()
+    where: str = "true"
+    doubtful: bool = False
+    """Whether a number that is too doubtful to be written to is wanted too, with its reason."""
+
+
+@dataclass(slots=True)
+class Exclusions:
+    """Rows that get no message, by reason: how many, and the smallest record numbers as examples."""
+
+    counts: Counter[str] = field(default_factory=Counter)
+    examples: dict[str, list[int]] = field(default_factory=dict)
+
+    def add(self, reason: str, rows: pa.Array) -> None:
+        """Count the records of `rows` (int64) under `reason`."""
+        if len(rows):
+            self.counts[reason] += len(rows)
+            least = rows.take(pc.array_sort_indices(rows)[:EXCLUSION_EXAMPLES_MAX]).to_pylist()
+            known = self.examples.get(reason, [])
+            self.examples[reason] = heapq.nsmallest(EXCLUSION_EXAMPLES_MAX, [*known, *least])
+
+    def merge(self, other: Exclusions) -> None:
+        """Add what another one counted."""
+        self.counts += other.counts
+        for reason, rows in other.examples.items():
+            known = self.examples.get(reason, [])
+            self.examples[reason] = heapq.nsmallest(EXCLUSION_EXAMPLES_MAX, [*known, *rows])
+
+
+# --- step one: a record alone ----------------------------------------------------------------------------------------
+
+
+def hash_sql(phone: str) -> str:
+    """The first digits of the SHA-256 of a column of E.164 texts, for `leading_bits`."""
+    return f"substr(sha256({phone}), 1, {HASH_DIGITS})"
+
+
+Reading = Callable[[str, str], str]
+"""Writes the query that reads the numbers of a relation's column, such as `PhoneRules.select`."""
+
+
+def numbers_sql(read: Reading, relation: str, ask: Ask) -> str:
+    """
+    The SELECT of step one over `relation`, which has the columns `row`, `faulty` and `c<index>`; in its order.
+
+    Only projections, so that it can stream from a file. The result has a `phone` only where `reason` is null, or, if
+    `ask.doubtful`, wherever one was read.
+    """
+    key = "NULL::VARCHAR" if ask.key is None else f"c{ask.key}"
+    names = [f"v{number}" for number in range(len(ask.values))]
+    values = "".join(f", c{index} AS {name}" for index, name in zip(ask.values, names, strict=True))
+    marked = f"""
+        SELECT *, CASE WHEN mark IS NULL THEN written END AS raw FROM (
+            SELECT row, c{ask.phone} AS written, {key} AS key{values}, CASE
+                WHEN faulty THEN {quote_text(rules.FAULTY_ROW)}
+                WHEN NOT ({ask.where}) THEN {quote_text(rules.NOT_SELECTED)}
+            END AS mark FROM {relation})"""  # noqa: S608
+    certain = "" if ask.doubtful else "AND reason IS NULL"
+    return f"""
+        SELECT row, why AS reason, CASE WHEN mark IS NULL THEN odd END AS odd, {hash_sql("phone")} AS hash,
+            phone, country, {", ".join(["key", *names])}
+        FROM (
+            SELECT *, coalesce(mark, reason) AS why,
+                CASE WHEN mark IS NULL {certain} THEN '+' || n END AS phone
+            FROM ({read(f"({marked})", "raw")}))"""  # noqa: S608
+
+
+def with_odd_numbers(phones: PhoneRules, batch: pa.RecordBatch, ask: Ask) -> pa.RecordBatch:
+    """What `numbers_sql` gave, with the answers of the library where the query left them open."""
+    odd = batch.column("odd")
+    if odd.null_count == len(odd):
+        return batch
+    numbers, countries, reasons = phones.read_odd(odd.drop_null()).flatten()
+    pairs = zip(numbers.to_pylist(), reasons.to_pylist(), strict=True)
+    texts = [f"+{number}" if number and (ask.doubtful or why is None) else None for number, why in pairs]
+    hashes = [each and hashlib.sha256(each.encode()).hexdigest()[:HASH_DIGITS] for each in texts]
+    found = {"reason": reasons, "hash": hashes, "phone": texts, "country": countries}
+    for name, answers in found.items():
+        filled = pc.replace_with_mask(batch.column(name), odd.is_valid(), pa.array(answers, pa.string()))
+        batch = batch.set_column(batch.schema.get_field_index(name), name, filled)
+    return batch
+
+
+def numbered(batch: pa.RecordBatch, exclusions: Exclusions) -> pa.RecordBatch:
+    """Split what `with_odd_numbers` gave into rows with a number (columns of `row_schema`) and exclusions."""
+    reasons, rows = batch.column("reason"), batch.column("row")
+    if reasons.null_count < len(batch):
+        for reason in pc.unique(reasons.drop_null()).to_pylist():
+            exclusions.add(reason, rows.filter(pc.equal(reasons, reason)))
+        batch = batch.filter(reasons.is_null())
+    row, _, _, digits, phone, country, *others = batch.columns
+    columns = [leading_bits(digits), phone, country, row, *others]
+    return pa.RecordBatch.from_arrays(columns, schema=row_schema(len(others) - 1))
+
+
+def row_schema(values: int) -> pa.Schema:
+    """What is shuffled: `hash`, `phone`, `country`, `row`, `key`, and `v0`, `v1`… for the values."""
+    names = ["key", *(f"v{number}" for number in range(values))]
+    return pa.schema([*RECIPIENTS, *(pa.field(name, pa.string()) for name in names)])
+
+
+def leading_bits(digits: pa.StringArray) -> pa.UInt64Array:
+    """The numbers that texts of 16 hexadecimal digits stand for; no text may be null."""
+    if not len(digits):
+        return pa.array([], pa.uint64())
+    _, offsets, data = digits.buffers()
+    start = memoryview(offsets).cast("i")[digits.offset]
+    numbers = array("Q", binascii.unhexlify(memoryview(data)[start : start + len(digits) * HASH_DIGITS]))
+    if sys.byteorder == "little":
+        numbers.byteswap()
+    return pa.UInt64Array.from_buffers(pa.uint64(), len(digits), [None, pa.py_buffer(numbers)])
+
+
+# --- step two: the rows of a partition -------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Winners:
+    """One row a number, in the order of recipients (columns of `row_schema`), and who lost to them."""
+
+    rows: pa.Table
+    exclusions: Exclusions
+
+    @property
+    def phones(self) -> pa.StringArray:
+        """Their numbers, one array."""
+        return _one(self.rows.column("phone"))
+
+
+def choose(rows: pa.Table) -> Winners:
+    """One row for each number among `rows` (columns of `row_schema`, any order)."""
+    exclusions = Exclusions()
+    order = pc.array_sort_indices(_one(rows.column("hash")))
+    shared = _beside_an_equal(_one(rows.column("hash")).take(order))
+    if shared is not None:
+        some, first = _by_row_key(rows, order.filter(shared))
+        exclusions.add(rules.DUPLICATE, _one(rows.column("row")).take(some.filter(pc.invert(first))))
+        wins = pc.replace_with_mask(pc.invert(shared), shared, first)
+        order = pc.replace_with_mask(order, shared, some).filter(wins)
+    return Winners(rows.take(order), exclusions)
+
+
+def _beside_an_equal(hashes: pa.UInt64Array) -> pa.BooleanArray | None:
+    """Which rows share their hash with a neighbour; `None` if none does."""
+    if not len(hashes):
+        return None
+    same = pc.equal(hashes[1:], hashes[:-1])
+    if not pc.any(same).as_py():
+        return None
+    no = pa.array([False])
+    return pc.or_(pa.concat_arrays([no, same]), pa.concat_arrays([same, no]))
+
+
+def _by_row_key(rows: pa.Table, chosen: pa.Array) -> tuple[pa.Array, pa.BooleanArray]:
+    """`chosen` (row indices) by number and then by row key; and which of them is the first of its number."""
+    some = rows.take(chosen)
+    keys = ["hash", "phone", *rows.schema.names[len(RECIPIENTS) :], "row"]
+    order = pc.sort_indices(some, [(name, "ascending", "at_end") for name in keys])
+    phones = _one(some.column("phone")).take(order)
+    first = pa.concat_arrays([pa.array([True]), pc.not_equal(phones[1:], phones[:-1])])
+    return chosen.take(order), first
+
+
+@dataclass(frozen=True, slots=True)
+class Divided:
+    """Winners told apart: `recipients` (columns of `recipients_schema`), and the numbers that are `suppressed`."""
+
+    recipients: pa.Table
+    suppressed: pa.StringArray = field(repr=False)
+    countries: Counter[str]
+    exclusions: Exclusions
+
+
+def divide(winners: Winners, suppressed: pa.Array, allowed: pa.Array | None, schema: pa.Schema) -> Divided:
+    """
+    Who among the winners gets the message: not in `suppressed`, and in `allowed` unless that is `None`.
+
+    Both are E.164 texts; it does no harm if they hold numbers of other partitions.
+    """
+    exclusions = Exclusions()
+    exclusions.merge(winners.exclusions)
+    rows, phones = winners.rows, winners.phones
+    off = pc.is_in(phones, value_set=suppressed)
+    taken_off = phones.filter(off)
+    if len(taken_off):
+        exclusions.add(rules.SUPPRESSED, _one(rows.column("row")).filter(off))
+        rows = rows.filter(pc.invert(off))
+    if allowed is not None:
+        may = pc.is_in(_one(rows.column("phone")), value_set=allowed)
+        exclusions.add(rules.NOT_ALLOWED, _one(rows.column("row")).filter(pc.invert(may)))
+        rows = rows.filter(may)
+    return Divided(_recipients(rows, schema), taken_off, _counted(rows.column("country")), exclusions)
+
+
+def _recipients(rows: pa.Table, schema: pa.Schema) -> pa.Table:
+    plain = [_one(rows.column(name)) for name in RECIPIENTS.names]
+    values = [_one(rows.column(f"v{number}")).dictionary_encode() for number in range(len(schema) - len(plain))]
+    return pa.Table.from_arrays([*plain, *(value.cast(VALUE) for value in values)], schema=schema)
+
+
+def _counted(column: pa.ChunkedArray) -> Counter[str]:
+    return Counter({each["values"]: each["counts"] for each in pc.value_counts(column).to_pylist()})
+
+
+def _one(column: pa.ChunkedArray) -> pa.Array:
+    """The column in one piece."""
+    whole = column.combine_chunks()
+    return whole if isinstance(whole, pa.Array) else pa.concat_arrays(whole.chunks)

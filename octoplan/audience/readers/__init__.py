@@ -1,0 +1,1 @@
+"""Every kind of source of contacts, behind one port."""

@@ -1,0 +1,145 @@
+"""
+The size of each recipient's text without making the text: what is static once, and each distinct value once.
+
+Invariant: equal to `sms_size.measure` of the text as filled in. Texts of several parts in which a character of two
+units may fall on a boundary are filled in and packed one by one.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import reduce
+from typing import Final
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from octoplan.limits import TEMPLATE_OUTPUT_CHARACTERS_MAX
+from octoplan.messages.evaluate import Values
+from octoplan.values.sms_size import NOT_GSM7, SizeColumns, count_units, measure, parts_of
+
+_UCS2, _GSM7_PAIR, _UCS2_PAIR, _INK, _FAULT = (1 << bit for bit in range(5))
+"""What is true of a piece of text, and then of every text that it is in."""
+
+_BITS: Final = 21
+"""For each of three sums in one number: a text has at most 20,000 characters before its pieces are cut off."""
+_LONG: Final = 255
+"""Where a text has many values, longer ones count as this long: merge fields that long are refused anyway."""
+_MASK: Final = (1 << _BITS) - 1
+
+Piece = str | Values
+"""Static text, or a value for each row."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """For each row: its `size`, how many `characters` it has, whether it `is_blank`, and whether it `is_whole`."""
+
+    size: SizeColumns
+    characters: pa.Array
+    is_blank: pa.BooleanArray
+    is_whole: pa.BooleanArray
+    """False where a value is missing; then the other figures mean nothing."""
+
+    def whole(self) -> Sizes:
+        """Only the rows whose text is whole."""
+        kept = self.is_whole
+        size = SizeColumns(*(column.filter(kept) for column in self.size))
+        return Sizes(size, self.characters.filter(kept), self.is_blank.filter(kept), kept.filter(kept))
+
+
+@dataclass(frozen=True, slots=True)
+class _Facts:
+    """Characters, and how many more units they take in GSM-7 and in UCS-2, packed into one number; and flags."""
+
+    sums: pa.Int64Array
+    flags: pa.Int8Array
+
+    @classmethod
+    def of(cls, texts: pa.StringArray, longest: int) -> _Facts:
+        characters, extension, astral = (column.cast(pa.int64()) for column in count_units(texts))
+        flags = _flag(_UCS2, pc.match_substring_regex(texts, NOT_GSM7))
+        flags = pc.bit_wise_or(flags, _flag(_GSM7_PAIR, pc.greater(extension, 0)))
+        flags = pc.bit_wise_or(flags, _flag(_UCS2_PAIR, pc.greater(astral, 0)))
+        flags = pc.bit_wise_or(flags, _flag(_INK, pc.not_equal(pc.utf8_trim_whitespace(texts), "")))
+        flags = pc.if_else(texts.is_valid(), flags, pa.scalar(_FAULT, pa.int8()))
+        parts = [pc.min_element_wise(pc.fill_null(each, 0), longest) for each in (characters, extension, astral)]
+        sums = reduce(pc.add, (pc.shift_left(part, _BITS * number) for number, part in enumerate(parts)))
+        return cls(sums, pc.fill_null(flags, _FAULT))
+
+
+def _flag(bit: int, where: pa.BooleanArray) -> pa.Int8Array:
+    return pc.if_else(where, pa.scalar(bit, pa.int8()), pa.scalar(0, pa.int8()))
+
+
+def measure_pieces(pieces: Sequence[Piece], count: int) -> Sizes:
+    """The sizes of the texts that `pieces` make when they are joined, for `count` rows."""
+    static = "".join(piece for piece in pieces if isinstance(piece, str))
+    sums, flags = _static(static, count)
+    uses = Counter(id(piece) for piece in pieces if isinstance(piece, Values))
+    longest = max(TEMPLATE_OUTPUT_CHARACTERS_MAX // max(uses.total(), 1), _LONG)
+    for value in {id(piece): piece for piece in pieces if isinstance(piece, Values)}.values():
+        facts = _Facts.of(value.texts, longest)
+        sums = pc.add(sums, pc.multiply(facts.sums, uses[id(value)]).take(value.codes))
+        flags = pc.bit_wise_or(flags, facts.flags.take(value.codes))
+    characters, extension, astral = (_sum(sums, number) for number in range(3))
+    ucs2 = _has(flags, _UCS2)
+    units = pc.add(characters, pc.if_else(ucs2, astral, extension)).cast(pa.int32())
+    segments = parts_of(units, ucs2)
+    doubtful = pc.and_(pc.greater(segments, 1), pc.if_else(ucs2, _has(flags, _UCS2_PAIR), _has(flags, _GSM7_PAIR)))
+    doubtful = pc.and_not(doubtful, _has(flags, _FAULT))
+    if pc.any(doubtful).as_py():
+        packed = [measure(text).segments for text in join_pieces(pieces, count, doubtful).to_pylist()]
+        segments = pc.replace_with_mask(segments, doubtful, pa.array(packed, pa.int32()))
+    size = SizeColumns(units, segments, ucs2)
+    return Sizes(size, characters, pc.invert(_has(flags, _INK)), pc.invert(_has(flags, _FAULT)))
+
+
+def _static(text: str, count: int) -> tuple[pa.Int64Array, pa.Int8Array]:
+    whole = pa.array([text], pa.string())
+    sums = reduce(
+        lambda total, each: total + each, (c[0].as_py() << _BITS * n for n, c in enumerate(count_units(whole)))
+    )
+    flags = _Facts.of(whole, TEMPLATE_OUTPUT_CHARACTERS_MAX).flags[0]
+    return pa.repeat(pa.scalar(sums, pa.int64()), count), pa.repeat(flags, count)
+
+
+def _sum(sums: pa.Int64Array, number: int) -> pa.Int64Array:
+    return pc.bit_wise_and(pc.shift_right(sums, _BITS * number), _MASK)
+
+
+def _has(flags: pa.Int8Array, bit: int) -> pa.BooleanArray:
+    return pc.not_equal(pc.bit_wise_and(flags, pa.scalar(bit, pa.int8())), pa.scalar(0, pa.int8()))
+
+
+def join_pieces(pieces: Sequence[Piece], count: int, where: pa.BooleanArray | None = None) -> pa.StringArray:
+    """The texts themselves, only of the rows `where` it is true; null where a value is missing."""
+    columns = [piece if isinstance(piece, str) else _chosen(piece, where) for piece in pieces]
+    number = count if where is None else pc.sum(where).as_py() or 0
+    # The empty column gives the text its length where all of it is static.
+    return pc.binary_join_element_wise(pa.repeat(pa.scalar(""), number), *columns, "")
+
+
+def _chosen(values: Values, where: pa.BooleanArray | None) -> pa.StringArray:
+    return values.rows() if where is None else values.filter(where).rows()
+
+
+def guilty_characters(pieces: Sequence[Piece], where: pa.BooleanArray) -> Counter[str]:
+    """The characters that force UCS-2, with the number of rows, `where` true, in whose text each stands."""
+    count = len(where)
+    strip = "[" + NOT_GSM7.removeprefix("[^") + "+"
+    left = [piece if isinstance(piece, str) else _stripped(piece, strip) for piece in pieces]
+    static = "".join(
+        pc.replace_substring_regex(pa.array([p]), strip, "")[0].as_py() for p in left if isinstance(p, str)
+    )
+    found: Counter[str] = Counter()
+    for counted in pc.value_counts(join_pieces([static, *(p for p in left if not isinstance(p, str))], count, where)):
+        for character in set(counted["values"].as_py() or ""):
+            found[character] += counted["counts"].as_py()
+    return found
+
+
+def _stripped(values: Values, strip: str) -> Values:
+    return Values(values.codes, pc.replace_substring_regex(values.texts, strip, ""))

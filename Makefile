@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format schemas lock bench phones clean
+.PHONY: help demo test lint format schemas lock bench bench-messages phones clean
 
 help: ## Show the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
@@ -38,6 +38,9 @@ lock: ## Resolve the dependencies again and pin them with hashes (needs uv)
 
 bench: $(VENV)/.dev ## Measure start-up
 	$(BIN)/python benchmarks/startup.py
+
+bench-messages: $(VENV)/.dev ## Count requests for ten templates, and texts measured in a second
+	$(BIN)/python benchmarks/messages.py
 
 phones: $(VENV)/.dev ## Compare the fast way of reading phone numbers with the library, on two million inputs
 	$(BIN)/python -m tests.phones_comparison --inputs 2000000

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal
 from functools import partial
+from pathlib import Path
 from typing import Final
 
 from octoplan import limits
@@ -27,6 +28,7 @@ from octoplan.audience.suppression import SuppressionSpec
 from octoplan.campaign.model import ContactSource, EnvironmentSettings
 from octoplan.campaign.project import Project, SuppressionList, effective_limits
 from octoplan.campaign.resolve import Campaign, FoundFile, FoundFiles
+from octoplan.campaign.source import read_source
 from octoplan.clock import Clock
 from octoplan.diagnostics import Finding, InvalidInput, Place, Rule, require_no_errors
 from octoplan.digests import DigestKey
@@ -61,7 +63,8 @@ def prepare_campaign(setting: Setting, campaign: Campaign) -> Prepared:
 
     :raises InvalidInput: with every finding, if contacts, template or values cannot be used.
     """
-    template = parse_template(campaign.model.message.template, campaign.place_in_template(1))
+    read = partial(_read_include, setting.project.root)
+    template = parse_template(campaign.model.message.template, campaign.place_in_template(1), read)
     source = MessageSource(template, campaign.model.message.vars, campaign.model.recipients.columns)
     audience = resolve_audience(_audience_spec(setting, campaign, source.recipient_variables))
     try:
@@ -75,7 +78,7 @@ def prepare_campaign(setting: Setting, campaign: Campaign) -> Prepared:
             dispatch=Dispatch(
                 setting.environment, campaign.identity, batch_size, request, message, _canary_hash(campaign, audience)
             ),
-            content=describe_content(campaign, audience, request, setting.account, setting.key),
+            content=describe_content(campaign, audience, request, setting.account, setting.key, template.included),
             limits=effective_limits(setting.project.model, setting.settings, campaign.model),
             on_unknown=setting.settings.on_unknown,
             key=setting.key,
@@ -144,6 +147,18 @@ def build_plan(
         balance_unit=None if balance is None else balance.unit,
         findings=(*findings, *(found for each in prepared for found in _findings(each))),
     )
+
+
+def _read_include(root: Path, name: str) -> str:
+    """
+    A file that a template includes.
+
+    :raises InvalidInput: if it is not a text inside the folder.
+    """
+    source, findings = read_source(root, f"{limits.INCLUDES_FOLDER}/{name}", bytes_max=limits.CAMPAIGN_FILE_BYTES_MAX)
+    if source is None:
+        raise InvalidInput("A file that the template includes cannot be used.", findings=findings)
+    return source.text
 
 
 def _findings(prepared: Prepared) -> tuple[Finding, ...]:

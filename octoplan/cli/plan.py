@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from octoplan.cli.outputs import Output, emit, output_option, require_one_stdout
-from octoplan.cli.planning import Selection, endpoint_of, planning
+from octoplan.cli.planning import Selection, endpoint_of, planning, verify_plan
 from octoplan.cli.terminal import colour_on, width
 from octoplan.cli.wiring import campaign_option, environment_option, open_gateway, open_workspace
 from octoplan.diagnostics import ExitCode
@@ -25,6 +25,7 @@ from octoplan.views.problems import render_findings
 @campaign_option
 @click.option("--out", type=click.Path(path_type=Path), help="Save the plan for `octoplan apply FILE`.")
 @click.option("--offline", is_flag=True, help="Ask the API nothing; costs are then unknown.")
+@click.option("--verify", is_flag=True, help="Also render every message as a whole and compare it with what is sent.")
 @click.option("--detailed-exitcode", is_flag=True, help="Exit 2 if apply would send something.")
 @output_option
 @click.pass_context
@@ -35,6 +36,7 @@ def command(
     campaigns: tuple[str, ...],
     out: Path | None,
     offline: bool,
+    verify: bool,
     detailed_exitcode: bool,
     outputs: tuple[Output, ...],
 ) -> int:
@@ -50,6 +52,9 @@ def command(
         selection = Selection(campaigns, paths)
         planned = stack.enter_context(planning(workspace, prices, selection, endpoint=endpoint_of(workspace)))
         plan = planned.plan
+        if verify:
+            for line in verify_plan(planned.prepared):
+                click.echo(line, err=True)
         click.echo(render_findings(plan.findings, colour=colour_on(sys.stderr)), err=True, nl=False)
         renderers = {
             "text": lambda: render_plan(plan, width=width(), colour=colour_on(sys.stdout)),

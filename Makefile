@@ -36,8 +36,9 @@ lock: ## Resolve the dependencies again and pin them with hashes (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	  --no-emit-find-links --no-header --upgrade pyproject.toml --extra build --extra dev -o requirements/dev.txt
 
-bench: $(VENV)/.dev ## Measure start-up
+bench: $(VENV)/.dev ## Measure start-up, and plans of up to ten million rows beside the script they replace
 	$(BIN)/python benchmarks/startup.py
+	$(BIN)/python benchmarks/audience.py
 
 phones: $(VENV)/.dev ## Compare the fast way of reading phone numbers with the library, on two million inputs
 	$(BIN)/python -m tests.phones_comparison --inputs 2000000

@@ -64,6 +64,8 @@ WORKBOOK_BYTES_MAX: Final = 2 * 1024**3
 """A workbook unpacked; its format allows about a million rows."""
 WORKBOOK_TEXTS_BYTES_MAX: Final = 256 * 1024**2
 """Texts that cells share; they are in memory."""
+ESTIMATE_SAMPLE_BYTES: Final = 64 * 1024
+"""How much of a file is looked at to guess how many records it has."""
 QUERY_CHARACTERS_MAX: Final = 20_000
 QUERY_TABLES_MAX: Final = 32
 QUERY_DEPTH_MAX: Final = 200
@@ -175,5 +177,9 @@ GIT_PAUSE_S: Final = 0.5
 GIT_ERROR_CHARACTERS_MAX: Final = 300
 """How much of git's own words is shown."""
 SAVED_PLAN_BYTES_MAX: Final = 256 * 1024 * 1024
+UNCHANGED_ENTRIES_MAX: Final = 500
+"""Campaigns that were planned lately, of all projects of a user."""
+UNCHANGED_ENTRY_BYTES_MAX: Final = 8 * 1024 * 1024
+"""Some 20,000 requests."""
 LOCK_FILE_BYTES_MAX: Final = 512 * 1024 * 1024
 SANDBOX_START_TIMEOUT_S: Final = 20.0

@@ -33,8 +33,9 @@ from octoplan.digests import DigestKey
 from octoplan.gateway.port import Balance, Prices, SendRequest
 from octoplan.messages.compose import MessageSource, compose_message
 from octoplan.messages.template import parse_template
+from octoplan.meter import QUIET, Meter
 from octoplan.plan.build import Prepared, build_action, check_balance, describe_content
-from octoplan.plan.model import Plan
+from octoplan.plan.model import Action, Plan
 from octoplan.plan.outgoing import Dispatch
 from octoplan.state.home import StateReader
 
@@ -53,6 +54,7 @@ class Setting:
     key: DigestKey
     planned: Mapping[str, frozenset[bytes]] = field(default_factory=dict)
     """For carrying out an approved plan: who was suppressed in it, by campaign id."""
+    meter: Meter = QUIET
 
 
 def prepare_campaign(setting: Setting, campaign: Campaign) -> Prepared:
@@ -63,10 +65,11 @@ def prepare_campaign(setting: Setting, campaign: Campaign) -> Prepared:
     """
     template = parse_template(campaign.model.message.template, campaign.place_in_template(1))
     source = MessageSource(template, campaign.model.message.vars, campaign.model.recipients.columns)
-    audience = resolve_audience(_audience_spec(setting, campaign, source.recipient_variables))
+    audience = resolve_audience(_audience_spec(setting, campaign, source.recipient_variables), setting.meter)
     try:
         require_no_errors(check_invalid(_accepted(campaign), audience.rows, audience.exclusions), UNUSABLE.summary)
-        message = compose_message(source, audience.batches)
+        with setting.meter.stage("message", audience.recipients) as told:
+            message = compose_message(source, audience.batches, told)
         request = _request(campaign)
         batch_size = min(campaign.model.batch_size, setting.settings.batch_size)
         return Prepared(
@@ -116,18 +119,22 @@ def build_plan(
     endpoint: str,
     clock: Clock,
     findings: Sequence[Finding] = (),
+    known: Sequence[Action] = (),
 ) -> Plan:
     """
     Decide about every campaign; `prices` and `balance` are `None` for an offline plan, whose costs are unknown.
+
+    `known` are actions of campaigns that need no decision: nothing has changed since.
 
     :raises AuthenticationFailed, OctoplanError: if prices cannot be asked.
     """
     states = reader.campaigns()
     now = clock.now()
-    actions = tuple(
-        build_action(each, states.get(each.campaign.identity), reader, prices, clock)
+    decided = [
+        build_action(each, states.get(each.campaign.identity), reader, prices, clock, setting.meter)
         for each in sorted(prepared, key=lambda each: each.campaign.id)
-    )
+    ]
+    actions = tuple(sorted([*known, *decided], key=lambda action: action.campaign))
     if balance is not None:
         minimum = {each.campaign.id: each.limits.min_balance or Decimal(0) for each in prepared}
         actions = check_balance(actions, balance.amount, minimum)
@@ -142,12 +149,8 @@ def build_plan(
         actions=actions,
         balance=None if balance is None else balance.amount,
         balance_unit=None if balance is None else balance.unit,
-        findings=(*findings, *(found for each in prepared for found in _findings(each))),
+        findings=(*findings, *(found for each in prepared for found in each.findings)),
     )
-
-
-def _findings(prepared: Prepared) -> tuple[Finding, ...]:
-    return (*prepared.audience.findings, *prepared.dispatch.message.findings)
 
 
 def _finding(campaign: Campaign, error: InvalidInput) -> Finding:

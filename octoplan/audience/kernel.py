@@ -131,11 +131,12 @@ def with_odd_numbers(phones: PhoneRules, batch: pa.RecordBatch, ask: Ask) -> pa.
 def numbered(batch: pa.RecordBatch, exclusions: Exclusions) -> pa.RecordBatch:
     """Split what `with_odd_numbers` gave into rows with a number (columns of `row_schema`) and exclusions."""
     reasons, rows = batch.column("reason"), batch.column("row")
+    kept = batch.drop_columns(["reason", "odd"])
     if reasons.null_count < len(batch):
         for reason in pc.unique(reasons.drop_null()).to_pylist():
             exclusions.add(reason, rows.filter(pc.equal(reasons, reason)))
-        batch = batch.filter(reasons.is_null())
-    row, _, _, digits, phone, country, *others = batch.columns
+        kept = kept.filter(reasons.is_null())
+    row, digits, phone, country, *others = kept.columns
     columns = [leading_bits(digits), phone, country, row, *others]
     return pa.RecordBatch.from_arrays(columns, schema=row_schema(len(others) - 1))
 

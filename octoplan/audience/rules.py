@@ -35,6 +35,7 @@ SUPPRESSION_COLUMN: Final = Rule("audience/suppression-column", "Suppression lis
 UNREADABLE_SUPPRESSION: Final = Rule(
     "audience/unreadable-suppression", "Suppression list holds entries that are no phone numbers", "warning"
 )
+KEPT_LANDLINES: Final = Rule("audience/kept-landlines", "Numbers that get no SMS are written to", "warning")
 
 FAULTY_ROW: Final = "faulty-row"
 NOT_SELECTED: Final = "not-selected"
@@ -43,6 +44,7 @@ SPREADSHEET_NUMBER: Final = "spreadsheet-number"
 OVERSEAS_NUMBER: Final = "overseas-number"
 AMBIGUOUS_NUMBER: Final = "ambiguous-number"
 INVALID_NUMBER: Final = "invalid-number"
+NOT_MOBILE: Final = "not-mobile"
 DUPLICATE: Final = "duplicate"
 SUPPRESSED: Final = "suppressed"
 NOT_ALLOWED: Final = "not-allowed"
@@ -64,6 +66,10 @@ EXPLANATIONS: Final = {
     ),
     AMBIGUOUS_NUMBER: "the number holds letters or an extension, so it may not be the number that was meant",
     INVALID_NUMBER: (f"not a valid phone number by libphonenumber's rules (phonenumbers {phonenumbers.__version__})"),
+    NOT_MOBILE: (
+        "a valid number of a line that gets no SMS: fixed, premium rate, free, shared cost, a company's, voicemail or "
+        "a pager; `on_landline: keep` in the campaign's `recipients` writes to them all the same"
+    ),
     DUPLICATE: "another row with the same number was taken: the one with the smallest row key",
     SUPPRESSED: "the number is on a suppression list",
     NOT_ALLOWED: "the environment's allow-list does not hold the number",

@@ -16,7 +16,7 @@ from octoplan.apply.execute import ApplyReport, CampaignRun, Halt, Rules, execut
 from octoplan.apply.lanes import ThreadLanes
 from octoplan.apply.pace import Pace
 from octoplan.cli.outputs import Output, emit, output_option, require_one_stdout
-from octoplan.cli.planning import Planned, Selection, endpoint_of, planning
+from octoplan.cli.planning import Planned, Selection, endpoint_of, planning, timings_option
 from octoplan.cli.signals import StopSignals
 from octoplan.cli.terminal import colour_on, is_interactive, width
 from octoplan.cli.wiring import (
@@ -41,6 +41,7 @@ from octoplan.state.home import StateSession
 from octoplan.state.lock import lock_of, write_lock
 from octoplan.views.plan_text import render_plan
 from octoplan.views.report import render_report_json, render_report_text
+from octoplan.views.timings import render_timings
 
 
 @click.command(short_help="Do what the plan shows.")
@@ -56,6 +57,7 @@ from octoplan.views.report import render_report_json, render_report_text
     metavar="SECONDS",
     help="Wait so long for another apply to end.",
 )
+@timings_option
 @output_option
 @click.pass_context
 def command(
@@ -65,6 +67,7 @@ def command(
     campaigns: tuple[str, ...],
     auto_approve: bool,
     lock_timeout: int,
+    wants_timings: bool,
     outputs: tuple[Output, ...],
 ) -> int:
     """
@@ -92,6 +95,8 @@ def command(
         planned = stack.enter_context(
             planning(workspace, gateway, selection, endpoint=endpoint_of(workspace), reader=session, saved=saved)
         )
+        if wants_timings:
+            click.echo(render_timings(planned.timings), err=True, nl=False)
         if saved is not None:
             require_approved(saved, planned.plan, session.campaigns())
             planned = _without_opted_out(planned, session)

@@ -5,18 +5,21 @@ from __future__ import annotations
 import sys
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any, Literal
 
 import click
 
 from octoplan.cli.outputs import Output, emit, output_option, require_one_stdout
-from octoplan.cli.planning import Selection, endpoint_of, planning
+from octoplan.cli.planning import Planned, Selection, endpoint_of, planning, timings_option
 from octoplan.cli.terminal import colour_on, width
 from octoplan.cli.wiring import campaign_option, environment_option, open_gateway, open_workspace
 from octoplan.diagnostics import ExitCode
+from octoplan.digests import DigestKey
 from octoplan.gateway.octopush import PriceGateway
 from octoplan.plan.saved import plan_document, render_document
 from octoplan.views.plan_text import render_plan
 from octoplan.views.problems import render_findings
+from octoplan.views.timings import render_timings
 
 
 @click.command(short_help="Show what apply would do.")
@@ -26,6 +29,8 @@ from octoplan.views.problems import render_findings
 @click.option("--out", type=click.Path(path_type=Path), help="Save the plan for `octoplan apply FILE`.")
 @click.option("--offline", is_flag=True, help="Ask the API nothing; costs are then unknown.")
 @click.option("--detailed-exitcode", is_flag=True, help="Exit 2 if apply would send something.")
+@click.option("--no-cache", is_flag=True, help="Check every list anew, also one that did not change.")
+@timings_option
 @output_option
 @click.pass_context
 def command(
@@ -36,6 +41,8 @@ def command(
     out: Path | None,
     offline: bool,
     detailed_exitcode: bool,
+    no_cache: bool,
+    wants_timings: bool,
     outputs: tuple[Output, ...],
 ) -> int:
     """
@@ -48,17 +55,33 @@ def command(
         workspace = stack.enter_context(open_workspace(context, environment))
         prices = None if offline else stack.enter_context(open_gateway(workspace, PriceGateway))
         selection = Selection(campaigns, paths)
-        planned = stack.enter_context(planning(workspace, prices, selection, endpoint=endpoint_of(workspace)))
+        # What a program reads or apply takes is never from the cache.
+        is_for_eyes = out is None and all(output.kind == "text" for output in chosen)
+        cache: Literal["use", "renew"] = "use" if is_for_eyes and not no_cache else "renew"
+        planned = stack.enter_context(
+            planning(workspace, prices, selection, endpoint=endpoint_of(workspace), cache=cache)
+        )
         plan = planned.plan
+        for campaign, since in planned.unchanged_since.items():
+            told = f"{campaign}: unchanged since {since:%Y-%m-%d %H:%M:%S} UTC, from the cache"
+            click.echo(f"{told} (`--no-cache` checks it anew).", err=True)
         click.echo(render_findings(plan.findings, colour=colour_on(sys.stderr)), err=True, nl=False)
+        key = workspace.home.key
         renderers = {
             "text": lambda: render_plan(plan, width=width(), colour=colour_on(sys.stdout)),
-            "json": lambda: render_document(plan_document(plan, workspace.home.key)),
+            "json": lambda: render_document(_document(planned, key, wants_timings=wants_timings)),
         }
         emit(chosen, renderers)
         if out is not None:
-            emit([Output("json", out)], renderers)
+            emit([Output("json", out)], {"json": lambda: render_document(plan_document(plan, key))})
             click.echo(f"Saved to {out}; carry it out with `octoplan apply {out}`.", err=True)
+        if wants_timings:
+            click.echo(render_timings(planned.timings), err=True, nl=False)
     if plan.exit_code is not ExitCode.DONE:
         return plan.exit_code
     return ExitCode.CHANGES if detailed_exitcode and plan.sending else ExitCode.DONE
+
+
+def _document(planned: Planned, key: DigestKey, *, wants_timings: bool) -> dict[str, Any]:
+    document = plan_document(planned.plan, key)
+    return document | {"timings": planned.timings.to_data()} if wants_timings else document

@@ -3,23 +3,36 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+import sys
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
+from typing import Literal
+
+import click
 
 from octoplan.campaign.model import Environment
 from octoplan.campaign.project import Project, load_campaigns
 from octoplan.campaign.resolve import Campaign
 from octoplan.campaign.rules import NO_CAMPAIGNS
+from octoplan.cli.progress import Progress
 from octoplan.cli.wiring import Workspace, account_of
 from octoplan.diagnostics import Finding, InvalidInput, StateUnavailable, UnknownOutcome, require_no_errors
-from octoplan.gateway.port import Prices
+from octoplan.gateway.port import Balance, Prices
+from octoplan.meter import Meter
 from octoplan.pipeline import Setting, build_plan, prepare_campaigns
 from octoplan.plan.build import Prepared
 from octoplan.plan.model import Plan
 from octoplan.plan.saved import SavedPlan
 from octoplan.state.home import StateReader
 from octoplan.state.journal import Phase
+from octoplan.unchanged import Unchanged
+from octoplan.views.timings import Timings
+
+timings_option = click.option(
+    "--timings", "wants_timings", is_flag=True, help="Show how long each stage of the plan took, on standard error."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,10 +50,13 @@ class Selection:
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """A plan together with what apply needs to carry it out."""
+    """A plan together with what apply needs to carry it out, and with what it took to make it."""
 
     plan: Plan
     prepared: tuple[Prepared, ...]
+    timings: Timings
+    unchanged_since: Mapping[str, datetime]
+    """Campaigns that were not planned anew, by id."""
 
 
 def select_campaigns(project: Project, selection: Selection) -> tuple[list[Campaign], tuple[Finding, ...]]:
@@ -74,11 +90,13 @@ def planning(
     endpoint: str,
     reader: StateReader | None = None,
     saved: SavedPlan | None = None,
+    cache: Literal["use", "renew"] | None = None,
 ) -> Iterator[Planned]:
     """
-    Plan the chosen campaigns; audiences stay open for the length of the context.
+    Plan the chosen campaigns, with progress on standard error; audiences stay open for the length of the context.
 
-    Around the questions for prices the balance is watched: a plan sends nothing, so it must not drop.
+    Around the questions for prices the balance is watched: a plan sends nothing, so it must not drop. What `cache`
+    gives is not among the prepared campaigns, so it cannot be sent.
 
     :raises UnknownOutcome: if it did, and no other run explains it.
     """
@@ -87,29 +105,55 @@ def planning(
     require_home_knows_lock(workspace, reader)
     key = workspace.home.key
     planned = {name: each.suppressed for name, each in saved.campaigns.items()} if saved else {}
-    setting = Setting(workspace.project, workspace.name, workspace.settings, account_of(workspace), key, planned)
-    with prepare_campaigns(setting, campaigns) as prepared:
-        before = prices.balance() if prices else None
-        plan = build_plan(
-            setting,
-            prepared,
-            reader,
-            prices,
-            balance=before,
-            endpoint=endpoint,
-            clock=workspace.clock,
-            findings=(*workspace.findings, *warnings),
+    with contextlib.ExitStack() as audiences:
+        with Progress(sys.stderr) as progress:
+            meter = Meter(progress.tell)
+            account = account_of(workspace)
+            setting = Setting(workspace.project, workspace.name, workspace.settings, account, key, planned, meter)
+            memory = None
+            if cache is not None:
+                with meter.stage("cache"):
+                    memory = Unchanged(setting, reader, workspace.clock, campaigns, is_offline=prices is None)
+            known = memory.recall() if memory is not None and cache == "use" else {}
+            changed = [campaign for campaign in campaigns if campaign.id not in known]
+            prepared = audiences.enter_context(prepare_campaigns(setting, changed))
+            before = prices.balance() if prices else None
+            plan = build_plan(
+                setting,
+                prepared,
+                reader,
+                prices,
+                balance=before,
+                endpoint=endpoint,
+                clock=workspace.clock,
+                findings=(
+                    *workspace.findings,
+                    *warnings,
+                    *(found for each in known.values() for found in each.findings),
+                ),
+                known=[each.action for each in known.values()],
+            )
+            if prices is not None and before is not None:
+                _require_same_balance(workspace, before, prices.balance(), reader)
+            if memory is not None:
+                with meter.stage("cache"):
+                    memory.remember(prepared, plan.actions, plan.created_at)
+        yield Planned(plan, prepared, Timings.of(meter), {name: each.planned_at for name, each in known.items()})
+
+
+def _require_same_balance(workspace: Workspace, before: Balance, after: Balance, reader: StateReader) -> None:
+    """
+    A plan sends nothing, so the wallet cannot fall while one is made.
+
+    :raises UnknownOutcome: if it did, and no other run explains it.
+    """
+    holder = None if reader is not workspace.home else workspace.home.holder()
+    if after.unit == before.unit and after.amount < before.amount and holder is None:
+        raise UnknownOutcome(
+            f"the balance fell from {before.amount} to {after.amount} while planning, which must not happen: "
+            "the API may have sent a message that was only simulated",
+            hint="stop, compare with the account's own pages, and do not plan again before this is explained",
         )
-        if prices is not None and before is not None:
-            after = prices.balance()
-            holder = None if reader is not workspace.home else workspace.home.holder()
-            if after.unit == before.unit and after.amount < before.amount and holder is None:
-                raise UnknownOutcome(
-                    f"the balance fell from {before.amount} to {after.amount} while planning, which must not happen: "
-                    "the API may have sent a message that was only simulated",
-                    hint="stop, compare with the account's own pages, and do not plan again before this is explained",
-                )
-        yield Planned(plan, prepared)
 
 
 def require_home_knows_lock(workspace: Workspace, reader: StateReader) -> None:

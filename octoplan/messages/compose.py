@@ -124,9 +124,11 @@ class ComposedMessage:
         return (filled.texts() for filled in self._fill())
 
 
-def compose_message(source: MessageSource, audience_batches: AudienceBatches) -> ComposedMessage:
+def compose_message(
+    source: MessageSource, audience_batches: AudienceBatches, told: Callable[[int], None] = lambda _: None
+) -> ComposedMessage:
     """
-    Choose merge fields or grouping, check every value and text, and count.
+    Choose merge fields or grouping, check every value and text, and count; `told` hears of the rows that go by.
 
     Reads the audience once, or twice where merge fields turn out not to do; `batches` and `filled_texts` read it again.
 
@@ -135,7 +137,7 @@ def compose_message(source: MessageSource, audience_batches: AudienceBatches) ->
     compiled = compile_template(source.template, source.variables)
     if isinstance(compiled, CompiledText):
         merging = _Merging(compiled, source)
-        survey = _survey(merging, audience_batches)
+        survey = _survey(merging, audience_batches, told)
         if merging.longest_reason is None:
             texts = {compiled.api_text: 0}
             return _composed(source, survey, texts, lambda: _Merging(compiled, source), audience_batches, None)
@@ -143,7 +145,7 @@ def compose_message(source: MessageSource, audience_batches: AudienceBatches) ->
     else:
         reason = compiled.reason
     grouping = _Grouping(source, {})
-    survey = _survey(grouping, audience_batches)
+    survey = _survey(grouping, audience_batches, told)
     ranked = {text: rank for rank, text in enumerate(sorted(grouping.texts))}
     survey.ranks = {number: ranked[text] for text, number in grouping.texts.items()}
     return _composed(source, survey, ranked, lambda: _Grouping(source, ranked), audience_batches, reason)
@@ -308,12 +310,16 @@ def _slot_evaluator(slot: Slot, variables: Mapping[str, str]) -> Evaluator:
 
 def _sorted_by_text(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     """Messages by text, hash and phone, sorted by an engine that spills into a private folder."""
-    reader = pa.RecordBatchReader.from_batches(MESSAGES, batches)
     with tempfile.TemporaryDirectory(prefix="octoplan-") as folder, duckdb.connect() as engine:
         engine.execute("SET enable_progress_bar = false")
         engine.execute(f"SET memory_limit = '{ENGINE_MEMORY}'")
         engine.execute("SET temp_directory = ?", [folder])
-        engine.register("messages", reader)
+        engine.register("incoming", MESSAGES.empty_table())
+        engine.execute("CREATE TABLE messages AS SELECT * FROM incoming")
+        # Batch by batch, so that no code of ours runs inside the engine, which takes Ctrl-C there for a broken stream.
+        for batch in batches:
+            engine.register("incoming", pa.Table.from_batches([batch]))
+            engine.execute("INSERT INTO messages SELECT * FROM incoming")
         ordered = engine.sql("SELECT * FROM messages ORDER BY text, hash, phone")
         for batch in ordered.to_arrow_reader(ARROW_ROWS_PER_BATCH):
             yield batch.cast(MESSAGES)
@@ -339,15 +345,16 @@ class _Survey:
         self.empty += filled.empty
 
 
-def _survey(way: _Way, audience_batches: AudienceBatches) -> _Survey:
+def _survey(way: _Way, audience_batches: AudienceBatches, told: Callable[[int], None]) -> _Survey:
     survey = _Survey(way)
     for filled in ahead(_filled(way, audience_batches())):
         survey.add(filled)
+        told(filled.rows.num_rows)
     return survey
 
 
 def _filled(way: _Way, batches: Iterable[pa.RecordBatch]) -> Iterator[Filled]:
-    """All of it is done by one thread, evaluators and the decision to stop; so what was read does not depend on time."""
+    """One thread does all of it, evaluators and the decision to stop: what was read does not depend on time."""
     for rows in batches:
         yield way.fill(rows)
         if way.is_over:

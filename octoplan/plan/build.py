@@ -14,17 +14,19 @@ from decimal import Decimal
 from typing import Literal
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from octoplan.audience.resolve import Audience
 from octoplan.campaign.check import check_times
 from octoplan.campaign.model import Limits
 from octoplan.campaign.resolve import Campaign
 from octoplan.clock import Clock
-from octoplan.diagnostics import ExitCode
+from octoplan.diagnostics import ExitCode, Finding
 from octoplan.digests import DigestKey, canonical_json, content_digest
 from octoplan.gateway.port import Prices, RefusalClass, SendRequest
 from octoplan.messages.batches import Stratum
 from octoplan.messages.compose import ComposedMessage
+from octoplan.meter import QUIET, Meter
 from octoplan.plan.model import (
     Action,
     ActionKind,
@@ -55,6 +57,11 @@ class Prepared:
     limits: Limits
     on_unknown: Literal["repeat", "stop"]
     key: DigestKey
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """What was noticed about its contacts and its text."""
+        return (*self.audience.findings, *self.dispatch.message.findings)
 
 
 @dataclass(slots=True)
@@ -106,7 +113,12 @@ def _flag(value: bool) -> str:
 
 
 def build_action(
-    prepared: Prepared, state: CampaignState | None, reader: StateReader, prices: Prices | None, clock: Clock
+    prepared: Prepared,
+    state: CampaignState | None,
+    reader: StateReader,
+    prices: Prices | None,
+    clock: Clock,
+    meter: Meter = QUIET,
 ) -> Action:
     """
     Decide what apply would do with one campaign; `prices` is `None` offline.
@@ -119,24 +131,32 @@ def build_action(
     conflicts = list(_conflicts(prepared.content, state))
     if conflicts:
         return _action(prepared, state, ActionKind.CONFLICT, conflicts)
-    draft = _draft(prepared, state, reader)
-    priced = price_strata(draft.samples, prices)
-    batches = [_planned(batch, priced) for batch in draft.batches]
-    cost = _cost(draft, batches, priced)
-    kind, reasons = _decide(prepared, state, draft, cost, priced, reader, clock)
-    return _action(prepared, state, kind, reasons, batches, cost)
+    draft = _draft(prepared, state, reader, meter)
+    with meter.stage("prices", len(draft.samples)) as told:
+        priced = price_strata(draft.samples, prices, told)
+    with meter.stage("decide"):
+        batches = [_planned(batch, priced) for batch in draft.batches]
+        cost = _cost(draft, batches, priced)
+        kind, reasons = _decide(prepared, state, draft, cost, priced, reader, clock)
+        return _action(prepared, state, kind, reasons, batches, cost)
 
 
 # --- what is still to be sent -----------------------------------------------------------------------------------------
 
 
-def _draft(prepared: Prepared, state: CampaignState | None, reader: StateReader) -> _Draft:
+def _draft(prepared: Prepared, state: CampaignState | None, reader: StateReader, meter: Meter) -> _Draft:
     draft = _Draft()
     if state is not None:
-        draft.reopened = [_light(batch) for batch in reopened_batches(prepared.dispatch, state, reader)]
+        with meter.stage("repeats") as told:
+            for batch in reopened_batches(prepared.dispatch, state, reader):
+                draft.reopened.append(_light(batch))
+                told(batch.recipients)
         draft.lost = len(state.in_phase(Phase.OPEN)) - len(draft.reopened)
-    watch = _Sampler(prepared.dispatch, draft.samples)
-    draft.fresh = [_light(batch) for batch in fresh_batches(prepared.dispatch, state, reader, watch=watch)]
+    with meter.stage("batches", prepared.audience.recipients) as told:
+        for batch in fresh_batches(prepared.dispatch, state, reader, meter=meter):
+            _add_samples(draft.samples, batch)
+            draft.fresh.append(_light(batch))
+            told(batch.recipients)
     return draft
 
 
@@ -145,25 +165,21 @@ def _light(batch: Outgoing) -> Outgoing:
     return replace(batch, request=replace(batch.request, contacts=b""), phones=batch.phones.slice(0, 0), rows=())
 
 
-class _Sampler:
-    """Watches rows go by and keeps one recipient of each stratum, to ask the price with."""
+def _add_samples(samples: dict[Stratum, Sample], batch: Outgoing) -> None:
+    """Keep the first recipient of each stratum, to ask the price with."""
+    for stratum in batch.strata.keys() - samples.keys():
+        samples[stratum] = Sample(stratum, replace(batch.request, contacts=_first_contact(batch.rows, stratum)))
 
-    def __init__(self, dispatch: Dispatch, samples: dict[Stratum, Sample]) -> None:
-        self._dispatch = dispatch
-        self._samples = samples
 
-    def __call__(self, rows: pa.RecordBatch) -> None:
-        columns = [rows.column(name) for name in ("country", "segments", "text", "contact")]
-        table = pa.table(columns, names=["country", "segments", "text", "contact"])
-        firsts = table.group_by(["country", "segments"], use_threads=False).aggregate(
-            [("text", "first"), ("contact", "first")]
-        )
-        for row in firsts.to_pylist():
-            stratum = (row["country"], row["segments"])
-            if stratum not in self._samples:
-                text = self._dispatch.message.texts[row["text_first"]]
-                contacts = row["contact_first"].encode()
-                self._samples[stratum] = Sample(stratum, replace(self._dispatch.request, text=text, contacts=contacts))
+def _first_contact(rows: Sequence[pa.RecordBatch], stratum: Stratum) -> bytes:
+    country, segments = stratum
+    for each in rows:
+        is_one = pc.and_(pc.equal(each.column("country"), country), pc.equal(each.column("segments"), segments))
+        found = pc.indices_nonzero(is_one)
+        if len(found):
+            contact: str = each.column("contact")[found[0].as_py()].as_py()
+            return contact.encode()
+    raise AssertionError("a batch has a recipient of each of its strata")
 
 
 def _planned(batch: Outgoing, priced: Priced) -> PlannedBatch:
@@ -345,6 +361,19 @@ def _overlap(dispatch: Dispatch, other: str, reader: StateReader) -> int:
     return sum(counts)
 
 
+def is_past(campaign: Campaign, state: CampaignState | None, now: datetime) -> list[bool]:
+    """
+    All that `build_action` takes from the time, where no outcome is unknown: while it stays, so does the action.
+
+    Whether each moment has come: of the campaign's schedule, and of what was handed over to the API.
+    """
+    ahead = campaign.model.schedule.hand_over
+    hand_over = None if ahead is None or campaign.send_at is None else campaign.send_at - ahead
+    sent = [] if state is None else [batch.send_at for batch in state.in_phase(Phase.SENT) if batch.send_at]
+    moments = [campaign.send_at, campaign.not_after, hand_over, *map(datetime.fromisoformat, sent)]
+    return [moment is not None and moment <= now for moment in moments]
+
+
 def _held_back(prepared: Prepared, now: datetime) -> Reason | None:
     """Scheduled batches stay here until shortly before their time: until then they can still be stopped."""
     campaign = prepared.campaign
@@ -465,7 +494,7 @@ def _summarise_audience(prepared: Prepared, batches: Sequence[PlannedBatch]) -> 
             ExclusionLine(each.reason, each.count, each.examples, each.explanation) for each in audience.exclusions
         ),
         countries=dict(audience.countries),
-        suppressed=b"".join(audience.suppressed_digests(prepared.key)),
+        suppressed=lambda: b"".join(audience.suppressed_digests(prepared.key)),
     )
 
 

@@ -6,8 +6,8 @@ A plan holds counts, digests and costs; no phone number, name, merge value or ke
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -108,8 +108,11 @@ class AudienceSummary:
     already_written: int
     exclusions: tuple[ExclusionLine, ...]
     countries: Mapping[str, int]
-    suppressed: bytes = b""
-    """Keyed digests, 8 bytes each, of who is on the list and suppressed; apply compares with them."""
+    suppressed: Callable[[], bytes] = field(default=bytes, repr=False, compare=False)
+    """
+    Gives keyed digests, 8 bytes each, of who is on the list and suppressed; apply compares with them. Made when they
+    are asked for: of a long list they take longer than anything else that is only written down.
+    """
 
 
 @dataclass(frozen=True, slots=True)

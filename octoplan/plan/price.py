@@ -7,7 +7,7 @@ API calls the answer "fake"; the plan therefore names its source. What the API d
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Final
@@ -37,9 +37,11 @@ class Sample:
     request: SendRequest = field(repr=False)
 
 
-def price_strata(samples: Mapping[Stratum, Sample], prices: Prices | None) -> Priced:
+def price_strata(
+    samples: Mapping[Stratum, Sample], prices: Prices | None, told: Callable[[int], None] = lambda _: None
+) -> Priced:
     """
-    Ask for each stratum once, in order; `prices` is `None` offline.
+    Ask for each stratum once, in order; `prices` is `None` offline. `told` hears of each answer.
 
     :raises AuthenticationFailed: if the API refuses the credentials.
     :raises OctoplanError: if the API cannot be reached.
@@ -52,6 +54,7 @@ def price_strata(samples: Mapping[Stratum, Sample], prices: Prices | None) -> Pr
         # Without the option its fee per request is not in the answer: the fee is a known constant, added per batch.
         request = replace(samples[stratum].request, auto_remove_blacklisted_numbers=False)
         outcome = prices.simulate(request)
+        told(1)
         found[stratum] = _price(outcome)
         if isinstance(outcome, Refused):
             refusals.setdefault(outcome.code, outcome)

@@ -93,6 +93,7 @@ def read_saved_plan(path: Path, key: DigestKey, *, environment: str, now: dateti
     :raises StalePlan: if it was edited, has expired, or belongs elsewhere.
     """
     document = _load(path)
+    document.pop("timings", None)  # from `--output json --timings`: no part of what is approved
     digest = document.pop("digest")
     if document.get("digest_key") != key.fingerprint:
         raise StalePlan(
@@ -204,7 +205,7 @@ def _audience(action: Action) -> dict[str, Any] | None:
             for line in audience.exclusions
         ],
         "countries": dict(audience.countries),
-        "suppressed": base64.b64encode(audience.suppressed).decode(),
+        "suppressed": base64.b64encode(audience.suppressed()).decode(),
     }
 
 

@@ -110,7 +110,9 @@ THREE = st.lists(st.text(SENDABLE), min_size=3, max_size=3)
 def test_contacts_are_canonical_json(first: list[str], second: list[str]) -> None:
     """A contact object has the bytes that orjson writes with sorted keys, whatever its values hold."""
     phones = pa.array([phone(number) for number in range(3)])
-    column = contact_column([("first_name", Values.of(pa.array(first))), ("param1", Values.of(pa.array(second)))], phones)
+    column = contact_column(
+        [("first_name", Values.of(pa.array(first))), ("param1", Values.of(pa.array(second)))], phones
+    )
     for number, contact in enumerate(column.to_pylist()):
         expected = {"phone_number": phone(number), "param1": second[number], "first_name": first[number]}
         assert contact.encode() == orjson.dumps(expected, option=orjson.OPT_SORT_KEYS)

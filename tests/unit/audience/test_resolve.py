@@ -91,9 +91,7 @@ def test_order_is_that_of_the_hash(write: Write) -> None:
     """Recipients come sorted by the SHA-256 of their number, which any other program computes alike."""
     seen = see(write("mobile\n" + "".join(f"06123400{n:02d}\n" for n in range(100))))
     hashes = [row["hash"] for row in seen.people]
-    assert hashes == sorted(
-        int(hashlib.sha256(row["phone"].encode()).hexdigest()[:16], 16) for row in seen.people
-    )
+    assert hashes == sorted(int(hashlib.sha256(row["phone"].encode()).hexdigest()[:16], 16) for row in seen.people)
     assert len(hashes) == 100
 
 

@@ -29,7 +29,8 @@ from octoplan.digests import DigestKey
 from octoplan.gateway.port import Balance, Prices, SendRequest
 from octoplan.messages.compose import MessageSource, compose_message
 from octoplan.messages.template import parse_template
-from octoplan.plan.build import Prepared, build_action, check_balance, describe_content
+from octoplan.plan.build import Prepared, build_action, check_balance, check_ledger_room, describe_content
+from octoplan.plan.copies import check_planned_copies
 from octoplan.plan.model import Plan
 from octoplan.plan.outgoing import Dispatch
 from octoplan.state.home import StateReader
@@ -48,6 +49,8 @@ class Setting:
     key: DigestKey
     planned: Mapping[str, frozenset[bytes]] = field(default_factory=dict)
     """For carrying out an approved plan: who was suppressed in it, by campaign id."""
+    ledger_rows_max: int | None = None
+    """How many recipients the state home can remember; `None` for a home without a bound."""
 
 
 def prepare_campaign(setting: Setting, campaign: Campaign) -> Prepared:
@@ -122,6 +125,8 @@ def build_plan(
         build_action(each, states.get(each.campaign.identity), reader, prices, clock)
         for each in sorted(prepared, key=lambda each: each.campaign.id)
     )
+    actions = check_planned_copies(actions, prepared)
+    actions = check_ledger_room(actions, states.values(), setting.ledger_rows_max)
     if balance is not None:
         minimum = {each.campaign.id: each.limits.min_balance or Decimal(0) for each in prepared}
         actions = check_balance(actions, balance.amount, minimum)

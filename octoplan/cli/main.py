@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import importlib
 import os
+import signal
 import sys
 from collections.abc import Mapping
+from types import FrameType
 from typing import Any, Final, NoReturn
 
 import click
@@ -95,7 +97,13 @@ def main(arguments: list[str] | None = None) -> NoReturn:
 
     A traceback can reach the user only for a bug of ours.
     """
+    # Like Ctrl-C it unwinds, so that leases are given back and private folders go; apply has its own way.
+    signal.signal(signal.SIGTERM, _end)
     sys.exit(_run(arguments))
+
+
+def _end(_number: int, _frame: FrameType | None) -> NoReturn:
+    raise SystemExit(ExitCode.TERMINATED)
 
 
 def _run(arguments: list[str] | None) -> int:

@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format schemas lock bench phones clean
+.PHONY: help demo test lint format schemas lock bench phones prove clean
 
 help: ## Show the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
@@ -36,12 +36,16 @@ lock: ## Resolve the dependencies again and pin them with hashes (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	  --no-emit-find-links --no-header --upgrade pyproject.toml --extra build --extra dev -o requirements/dev.txt
 
-bench: $(VENV)/.dev ## Measure start-up, and plans of up to ten million rows beside the script they replace
+bench: $(VENV)/.dev ## Measure start-up, the send protocol, and plans of up to ten million rows (minutes)
 	$(BIN)/python benchmarks/startup.py
+	$(BIN)/python -m benchmarks.protocol
 	$(BIN)/python benchmarks/audience.py
 
 phones: $(VENV)/.dev ## Compare the fast way of reading phone numbers with the library, on two million inputs
 	$(BIN)/python -m tests.phones_comparison --inputs 2000000
+
+prove: $(VENV)/.dev ## Prove "never twice, never lost": simulated faults and killed processes (minutes)
+	@$(BIN)/python -m tests.simulation.prove
 
 clean: ## Remove everything that the targets made
 	rm -rf $(VENV) .octoplan .coverage* .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis

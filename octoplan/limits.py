@@ -138,6 +138,8 @@ BACKOFF_FIRST_S: Final = 0.5
 BACKOFF_MAX_S: Final = 30.0
 STOP_GRACE_S: Final = 5.0
 """How long requests under way may take after SIGINT or SIGTERM; with everything else the process ends within 7 s."""
+STOP_TIME_MAX_S: Final = 6.5
+"""From SIGINT or SIGTERM to the end of apply, whatever still hangs."""
 LANES_MAX: Final = 32
 """Requests at once; the API's own limit is not known."""
 RETRY_AFTER_MAX_S: Final = 300.0
@@ -158,6 +160,10 @@ STATE_RETRY_PAUSE_S: Final = 1.0
 """Between tries after a broken connection: long enough together for a database to be restarted."""
 STATE_LOOKUP_ROWS: Final = 5_000
 """Recipients looked up in the ledger by one statement."""
+LEASE_STALE_S: Final = 3600
+"""Without a write for so long a run is probably dead: its longest pauses are some minutes."""
+CHECK_AHEAD_S: Final = 24 * 3600
+"""How early `status --check` speaks of a campaign that nobody has handed over: once a day is often enough to ask."""
 PLAN_LIFETIME_S: Final = 24 * 3600
 """A saved plan older than this is refused; prices, balances and people's minds change."""
 GIT_LEDGER_ROWS_MAX: Final = 200_000

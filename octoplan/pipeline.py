@@ -34,7 +34,8 @@ from octoplan.gateway.port import Balance, Prices, SendRequest
 from octoplan.messages.compose import MessageSource, compose_message
 from octoplan.messages.template import parse_template
 from octoplan.meter import QUIET, Meter
-from octoplan.plan.build import Prepared, build_action, check_balance, describe_content
+from octoplan.plan.build import Prepared, build_action, check_balance, check_ledger_room, describe_content
+from octoplan.plan.copies import check_planned_copies
 from octoplan.plan.model import Action, Plan
 from octoplan.plan.outgoing import Dispatch
 from octoplan.state.home import StateReader
@@ -54,6 +55,8 @@ class Setting:
     key: DigestKey
     planned: Mapping[str, frozenset[bytes]] = field(default_factory=dict)
     """For carrying out an approved plan: who was suppressed in it, by campaign id."""
+    ledger_rows_max: int | None = None
+    """How many recipients the state home can remember; `None` for a home without a bound."""
     meter: Meter = QUIET
 
 
@@ -134,7 +137,9 @@ def build_plan(
         build_action(each, states.get(each.campaign.identity), reader, prices, clock, setting.meter)
         for each in sorted(prepared, key=lambda each: each.campaign.id)
     ]
-    actions = tuple(sorted([*known, *decided], key=lambda action: action.campaign))
+    checked = check_planned_copies(decided, prepared)
+    actions = tuple(sorted([*known, *checked], key=lambda action: action.campaign))
+    actions = check_ledger_room(actions, states.values(), setting.ledger_rows_max)
     if balance is not None:
         minimum = {each.campaign.id: each.limits.min_balance or Decimal(0) for each in prepared}
         actions = check_balance(actions, balance.amount, minimum)

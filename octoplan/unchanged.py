@@ -15,6 +15,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -33,7 +34,7 @@ from octoplan.digests import canonical_json
 from octoplan.limits import UNCHANGED_ENTRIES_MAX, UNCHANGED_ENTRY_BYTES_MAX
 from octoplan.pipeline import Setting
 from octoplan.plan.build import Prepared, is_past
-from octoplan.plan.model import Action
+from octoplan.plan.model import Action, ActionKind
 from octoplan.state.home import StateReader
 from octoplan.state.journal import CampaignState, Phase
 
@@ -80,6 +81,8 @@ class Unchanged:
     def remember(self, prepared: Iterable[Prepared], actions: Iterable[Action], at: datetime) -> None:
         """Keep what was planned anew at `at`, if nothing that it was made of has changed since this object was made."""
         by_id = {action.campaign: action for action in actions if self.is_offline or not action.batches}
+        # What blocks a campaign may be another one of the plan.
+        by_id = {name: action for name, action in by_id.items() if action.kind is not ActionKind.BLOCKED}
         kept = [each for each in prepared if each.campaign.id in self.names.keys() & by_id.keys()]
         now = replace(self, campaigns=[each.campaign for each in kept]).names
         for each in kept:
@@ -118,9 +121,11 @@ def _names(asked: Unchanged) -> dict[str, str]:
     read = cache(_digest)  # anew at each call: a file may have changed
     shared: list[Any] | None = None
     found: dict[str, str] = {}
+    texts = Counter(_text(campaign) for campaign in asked.campaigns)
     for campaign in asked.campaigns:
         state = states.get(campaign.identity)
-        if not _may_be_kept(campaign, state, setting, is_offline=asked.is_offline):
+        may_be_kept = _may_be_kept(campaign, state, setting, is_offline=asked.is_offline)
+        if not may_be_kept or texts[_text(campaign)] > 1:
             continue
         try:
             shared = shared or [*_versions(), *_setting(setting, read), _journal(asked.reader), asked.is_offline]
@@ -132,12 +137,21 @@ def _names(asked: Unchanged) -> dict[str, str]:
     return found
 
 
+def _text(campaign: Campaign) -> str:
+    """Two campaigns with one text may be copies of each other, which only both together can show."""
+    return campaign.model.message.template
+
+
 def _may_be_kept(campaign: Campaign, state: CampaignState | None, setting: Setting, *, is_offline: bool) -> bool:
-    """Online only what was sent: of everything else prices are asked. A query may read more than files show."""
+    """
+    Online only what was sent: of everything else prices are asked. A query may read more than files show, and
+    a growing audience waits for a time that depends on what was sent.
+    """
     sources = [campaign.model.recipients, *(each.model for each in setting.project.suppression)]
     is_sent = state is not None and bool(state.batches)
     is_settled = state is None or not state.in_phase(Phase.OPEN)
-    return is_settled and (is_offline or is_sent) and all(source.source != "sql" for source in sources)
+    is_kept = is_settled and (is_offline or is_sent) and campaign.model.audience == "frozen"
+    return is_kept and all(source.source != "sql" for source in sources)
 
 
 def _times(campaign: Campaign) -> list[str]:

@@ -229,6 +229,11 @@ Identifier = Annotated[
     _matching(IDENTIFIER_PATTERN, IDENTIFIER_RULE),
     _schema(_SCALAR, IDENTIFIER_PATTERN),
 ]
+DatabaseSchema = Annotated[
+    str,
+    _matching(f"(?!.{{64}}){IDENTIFIER_PATTERN}", f"{IDENTIFIER_RULE}; PostgreSQL cuts off names after 63 characters"),
+    _schema(_SCALAR, f"(?!.{{64}}){IDENTIFIER_PATTERN}"),
+]
 Variable = Annotated[
     str,
     _matching(VARIABLE_PATTERN, "a variable's name has letters without accents, digits and `_`, no digit first"),
@@ -391,6 +396,8 @@ class Limits(Strict):
     """What must remain in the wallet."""
     max_growth: Count | None = None
     """For a growing audience: people added by one apply after the first."""
+    min_growth_pause: Duration | None = None
+    """For a growing audience: least time between two additions, such as `1d`; until then those added wait."""
 
 
 class CampaignModel(Strict):
@@ -469,7 +476,7 @@ class StateSettings(Strict):
     """For `git`: the remote that keeps the ref `refs/octoplan/<environment>`."""
     url: Reference | None = None
     """For `postgres`: the variable that holds the database's URL."""
-    db_schema: Identifier = "octoplan"
+    db_schema: DatabaseSchema = "octoplan"
     """For `postgres`: the database schema."""
 
 

@@ -13,6 +13,7 @@ import os
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from decimal import Decimal
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -43,7 +44,7 @@ PROJECT_FILE: Final = "octoplan.yaml"
 _SHAPING: Final = frozenset({"defaults", "campaigns"})
 """Sections that decide what a campaign means; while they are wrong, findings in campaigns would mislead."""
 
-Number = TypeVar("Number", int, Decimal)
+Number = TypeVar("Number", int, Decimal, timedelta)
 
 
 @dataclass(frozen=True, slots=True)
@@ -287,9 +288,14 @@ def effective_limits(project: ProjectModel, environment: EnvironmentSettings, ca
         max_segments=_smallest(level.max_segments for level in levels),
         max_unit_price=_smallest(level.max_unit_price for level in levels),
         max_growth=_smallest(level.max_growth for level in levels),
-        min_balance=max((level.min_balance for level in levels if level.min_balance is not None), default=None),
+        min_balance=_largest(level.min_balance for level in levels),
+        min_growth_pause=_largest(level.min_growth_pause for level in levels),
     )
 
 
 def _smallest(values: Iterator[Number | None]) -> Number | None:
     return min((value for value in values if value is not None), default=None)
+
+
+def _largest(values: Iterator[Number | None]) -> Number | None:
+    return max((value for value in values if value is not None), default=None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from octoplan.cli.planning import Selection, endpoint_of, planning, require_home_knows_lock
-from octoplan.cli.wiring import environment_option, new_run, open_workspace, require_durable_home
+from octoplan.cli.wiring import environment_option, hold_lease, open_workspace, require_durable_home
 from octoplan.diagnostics import InvalidInput
 from octoplan.plan.build import Prepared
 from octoplan.plan.outgoing import fresh_batches
@@ -30,7 +30,7 @@ def command(context: click.Context, campaign: str, environment: str | None, tick
     with open_workspace(context, environment) as workspace:
         require_durable_home(workspace)
         with (
-            workspace.home.session(new_run(workspace.clock)) as session,
+            hold_lease(workspace) as session,
             planning(
                 workspace, None, Selection((campaign,)), endpoint=endpoint_of(workspace), reader=session
             ) as planned,
@@ -64,4 +64,5 @@ def _adopt(session: Session, prepared: Prepared, data: dict[str, str | None]) ->
         kept = {name: value for name, value in data.items() if value is not None}
         session.record(Kind.SETTLED_SENT, identity, batch.digest, kept)
         people += batch.recipients
+    session.complete(identity)
     return people

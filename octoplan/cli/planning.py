@@ -8,11 +8,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import click
 
-from octoplan.campaign.model import Environment
+from octoplan import limits
+from octoplan.campaign.model import Environment, EnvironmentSettings
 from octoplan.campaign.project import Project, load_campaigns
 from octoplan.campaign.resolve import Campaign
 from octoplan.campaign.rules import NO_CAMPAIGNS
@@ -26,7 +27,8 @@ from octoplan.plan.build import Prepared
 from octoplan.plan.model import Plan
 from octoplan.plan.saved import SavedPlan
 from octoplan.state.home import StateReader
-from octoplan.state.journal import Phase
+from octoplan.state.journal import CampaignState, Phase
+from octoplan.state.lock import lock_of
 from octoplan.unchanged import Unchanged
 from octoplan.views.timings import Timings
 
@@ -103,13 +105,23 @@ def planning(
     reader = reader or workspace.home
     campaigns, warnings = select_campaigns(workspace.project, selection)
     require_home_knows_lock(workspace, reader)
+    _warn_of_old_lock(workspace, reader)
     key = workspace.home.key
     planned = {name: each.suppressed for name, each in saved.campaigns.items()} if saved else {}
     with contextlib.ExitStack() as audiences:
         with Progress(sys.stderr) as progress:
             meter = Meter(progress.tell)
             account = account_of(workspace)
-            setting = Setting(workspace.project, workspace.name, workspace.settings, account, key, planned, meter)
+            setting = Setting(
+                workspace.project,
+                workspace.name,
+                workspace.settings,
+                account,
+                key,
+                planned,
+                ledger_rows_max(workspace.settings),
+                meter,
+            )
             memory = None
             if cache is not None:
                 with meter.stage("cache"):
@@ -166,9 +178,7 @@ def require_home_knows_lock(workspace: Workspace, reader: StateReader) -> None:
     missing = [
         (campaign, digest)
         for campaign, digest in workspace.lock.batches()
-        if campaign not in states
-        or digest not in states[campaign].batches
-        or states[campaign].batches[digest].phase is Phase.FREE
+        if campaign not in states or not _knows(states[campaign], digest, workspace.lock.lines[campaign, digest])
     ]
     if missing:
         campaigns = ", ".join(sorted({campaign for campaign, _ in missing}))
@@ -177,6 +187,34 @@ def require_home_knows_lock(workspace: Workspace, reader: StateReader) -> None:
             f"({campaigns}): planning from it could send them again",
             hint="bring the state home of the machine that sent them; a copy of this repository alone is not enough",
         )
+
+
+def _warn_of_old_lock(workspace: Workspace, reader: StateReader) -> None:
+    """An old checkout, or a second run of an old CI job: the home wins, and whoever reads this knows it."""
+    sent = lock_of(workspace.name, workspace.home.key.fingerprint, reader.campaigns().values()).batches()
+    missing = sorted(set(sent) - set(workspace.lock.batches()))
+    if missing:
+        campaigns = ", ".join(sorted({campaign for campaign, _ in missing}))
+        click.echo(
+            f"Warning: {workspace.lock_path.name} is older than the state home: it lacks {len(missing)} request(s) "
+            f"({campaigns}). The state home counts; what it knows as sent is not sent again. An old checkout?",
+            err=True,
+        )
+
+
+def _knows(state: CampaignState, digest: str, line: Mapping[str, Any]) -> bool:
+    """Whether the home is level with a line of the lock file, or ahead: what was unknown may be settled as not sent."""
+    batch = state.batches.get(digest)
+    if batch is None:
+        return False
+    is_settled_since = line.get("state") == "unknown" and line.get("request_id") == batch.request_id
+    return batch.phase is not Phase.FREE or is_settled_since
+
+
+def ledger_rows_max(settings: EnvironmentSettings) -> int | None:
+    """How many recipients the state home can remember; `None` where only the disk bounds it."""
+    is_git = isinstance(settings, Environment) and settings.state.home == "git"
+    return limits.GIT_LEDGER_ROWS_MAX if is_git else None
 
 
 def endpoint_of(workspace: Workspace) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from octoplan.cli.wiring import Workspace, environment_option, new_run, open_workspace
+from octoplan.cli.wiring import Workspace, environment_option, hold_lease, open_workspace
 from octoplan.clock import Clock
 from octoplan.diagnostics import ExitCode, InvalidInput
 from octoplan.plan.window import in_window
@@ -74,7 +74,7 @@ def _unknown(reader: StateReader) -> list[tuple[str, BatchState]]:
 
 
 def _settle(workspace: Workspace, wanted: tuple[str, str | None], kind: Kind, data: dict[str, Any]) -> None:
-    with workspace.home.session(new_run(workspace.clock)) as session:
+    with hold_lease(workspace) as session:
         digest, of_campaign = wanted
         found = [
             (campaign, batch)

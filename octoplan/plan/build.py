@@ -27,6 +27,7 @@ from octoplan.gateway.port import Prices, RefusalClass, SendRequest
 from octoplan.messages.batches import Stratum
 from octoplan.messages.compose import ComposedMessage
 from octoplan.meter import QUIET, Meter
+from octoplan.plan.copies import check_sent_copies
 from octoplan.plan.model import (
     Action,
     ActionKind,
@@ -221,7 +222,8 @@ def _conflicts(content: Mapping[str, str], state: CampaignState | None) -> Itera
         or not any(batch.phase is not Phase.FREE for batch in state.batches.values())
     ):
         return
-    before = state.content
+    # Without credentials at hand an offline plan cannot tell the account; apply always can.
+    before = {name: text for name, text in state.content.items() if name != "account" or name in content}
     hint = "take the edit back, or give the new version an id of its own (everybody on its list then gets it)"
     for name in sorted({*before, *content}):
         if before.get(name) == content.get(name):
@@ -253,12 +255,12 @@ def _decide(
         *_check_times(prepared, clock.now()),
         *_check_limits(prepared, state, draft, cost),
         *_check_growth(prepared, state, draft),
-        *_check_copies(prepared, reader),
+        *check_sent_copies(prepared, reader),
         *_check_api(priced),
     ]
     if blocked:
         return ActionKind.BLOCKED, blocked
-    held = _held_back(prepared, clock.now())
+    held = _held_back(prepared, clock.now()) or _paused_growth(prepared, state, clock.now())
     if held is not None:
         return ActionKind.SCHEDULED, [held]
     if state is None or (not state.in_phase(Phase.SENT) and not draft.reopened):
@@ -332,33 +334,11 @@ def _check_limits(prepared: Prepared, state: CampaignState | None, draft: _Draft
 
 
 def _check_growth(prepared: Prepared, state: CampaignState | None, draft: _Draft) -> Iterator[Reason]:
-    """A growing audience that grows too fast is a mistake in the list, or an attack."""
+    """A growing audience that grows too fast is a mistake in the list, or an attack; the rest of a run is no growth."""
     limit = prepared.limits.max_growth
     added = sum(batch.recipients for batch in draft.fresh)
-    if limit is not None and state is not None and state.sent_recipients and added > limit:
+    if limit is not None and state is not None and state.is_complete and added > limit:
         yield _over("max-growth", f"{added:,} recipients are added, the limit for one apply is {limit:,}")
-
-
-def _check_copies(prepared: Prepared, reader: StateReader) -> Iterator[Reason]:
-    """The same text under a new id, to people who have it under another one: a copied or renamed file."""
-    model, dispatch = prepared.campaign.model, prepared.dispatch
-    for other in sorted(reader.campaigns().values(), key=lambda each: each.campaign):
-        is_same_text = other.content is not None and other.content.get("message") == prepared.content["message"]
-        if other.campaign == dispatch.campaign or not is_same_text or not other.is_begun:
-            continue
-        number = _overlap(dispatch, other.campaign, reader)
-        if number and model.follow_up_of != other.campaign:
-            detail = f"{number:,} of these recipients have this very text already, as `{other.campaign}`"
-            hint = (
-                f"was the file renamed? `moved: {{from: {other.campaign}}}`; "
-                f"is it meant to be sent again? `follow_up_of: {other.campaign}`"
-            )
-            yield Reason("copy", detail, hint, ExitCode.BLOCKED)
-
-
-def _overlap(dispatch: Dispatch, other: str, reader: StateReader) -> int:
-    counts = (len(rows) - reader.written(other, rows.column("phone")).null_count for rows in dispatch.message.batches())
-    return sum(counts)
 
 
 def is_past(campaign: Campaign, state: CampaignState | None, now: datetime) -> list[bool]:
@@ -387,6 +367,20 @@ def _held_back(prepared: Prepared, now: datetime) -> Reason | None:
     return Reason("held-back", detail)
 
 
+def _paused_growth(prepared: Prepared, state: CampaignState | None, now: datetime) -> Reason | None:
+    """Who was added to a growing audience waits until the last addition is long enough ago."""
+    pause = prepared.limits.min_growth_pause
+    if pause is None or state is None or not state.is_complete:
+        return None
+    last = max((batch.opened_at for batch in state.batches.values() if batch.phase is not Phase.FREE), default=None)
+    if last is None or now - last >= pause:
+        return None
+    detail = (
+        f"people were added last at {last:%Y-%m-%d %H:%M} UTC; the next may be from {last + pause:%Y-%m-%d %H:%M} UTC"
+    )
+    return Reason("growth-paused", detail)
+
+
 def _check_unit_prices(units: Iterable[UnitPrice], limit: Decimal) -> Iterator[Reason]:
     for unit in units:
         if unit.price is None or unit.price > limit:
@@ -407,6 +401,42 @@ def _check_api(priced: Priced) -> Iterator[Reason]:
         code = ExitCode.BLOCKED if refusal.kind is RefusalClass.FUNDS else ExitCode.INVALID
         detail = f"the API refuses it in simulation ({refusal.code}): {refusal.message}"
         yield Reason(f"api-{refusal.code}", detail, refusal.hint, code)
+
+
+def check_ledger_room(
+    actions: Sequence[Action], states: Iterable[CampaignState], rows_max: int | None
+) -> tuple[Action, ...]:
+    """
+    Block what the state home has no room to remember, in the order of the actions; `None` is a home without a bound.
+    """
+    if rows_max is None:
+        return tuple(actions)
+    kept = sum(
+        batch.recipients
+        for state in states
+        if not state.is_forgotten
+        for batch in state.batches.values()
+        if batch.phase is not Phase.FREE
+    )
+    checked = []
+    for action in actions:
+        added = sum(batch.recipients for batch in action.batches if not batch.repeat)
+        if action.kind.sends and kept + added > rows_max:
+            detail = (
+                f"the state home remembers {kept:,} recipients; {added:,} more would pass its bound of {rows_max:,}"
+            )
+            reason = Reason("ledger-full", detail, _ROOM_HINT, ExitCode.BLOCKED)
+            checked.append(replace(action, kind=ActionKind.BLOCKED, reasons=(*action.reasons, reason)))
+            continue
+        kept += added if action.kind.sends else 0
+        checked.append(action)
+    return tuple(checked)
+
+
+_ROOM_HINT = (
+    "keep the state of large audiences in the `postgres` home, or in the `local` home on storage that lasts; "
+    "forgetting campaigns that are over (`octoplan state forget`) makes room"
+)
 
 
 def check_balance(actions: Sequence[Action], balance: Decimal, minimum: Mapping[str, Decimal]) -> tuple[Action, ...]:

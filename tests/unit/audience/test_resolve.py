@@ -229,7 +229,7 @@ def test_line_breaks_in_quotes_do_not_shift_the_lines() -> None:
     seen = see(path, columns={"city": "Ville"})
     assert {row["row"]: row["v_city"] for row in seen.people}[8] == "Nantes\r\n(Erdre)"
     lines = path.read_bytes().decode().split("\r\n")
-    assert "3,36123E+10" in lines[seen.examples["spreadsheet-number"][0] - 1]
+    assert "3,36123E+10" in lines[int(seen.examples["spreadsheet-number"][0]) - 1]
 
 
 def test_committed_files_are_those_of_the_generator() -> None:

@@ -138,9 +138,8 @@ def show(measured: Measured, baseline: Run | None) -> None:
     if measured.baseline is not None:
         how = "run" if measured.is_baseline_run else "from 1 million rows"
         more = "" if baseline is None else f"   {baseline.cpu_seconds:8.2f} s CPU   {baseline.peak_mb:6.0f} MB"
-        print(
-            f"  the script  {measured.baseline:8.2f} s{more}   {measured.baseline / plan.seconds:.1f} x octoplan ({how})"
-        )
+        times = f"{measured.baseline / plan.seconds:.1f} x octoplan ({how})"
+        print(f"  the script  {measured.baseline:8.2f} s{more}   {times}")
     print(f"  {'stage':<12}{'seconds':>9}{'CPU':>9}{'rows':>13}{'us a row':>10}")
     for name, (seconds, cpu_seconds, rows) in plan.said["stages"].items():
         each = f"{seconds / rows * 1e6:10.2f}" if rows else ""

@@ -72,6 +72,8 @@ QUERY_DEPTH_MAX: Final = 200
 """How deep the parts of a query may nest."""
 QUERY_TIME_MAX_S: Final = 300.0
 CONNECT_TIME_MAX_S: Final = 10
+DOWNLOAD_TIME_MAX_S: Final = 900.0
+"""A list on the web, from the first byte to the last."""
 """For a database to answer at all."""
 QUERY_SPILL_MAX: Final = "8GB"
 """What a query may put aside on disk; beyond that it fails."""

@@ -20,8 +20,10 @@ from typing import Final
 from octoplan import limits
 from octoplan.audience.policy import InvalidPolicy, check_invalid
 from octoplan.audience.readers.database import Connection
+from octoplan.audience.readers.download import Remote
 from octoplan.audience.readers.source import Source, SourceFile
 from octoplan.audience.resolve import Audience, AudienceSpec, resolve_audience
+from octoplan.audience.rules import NOT_ALLOWED_SOURCE
 from octoplan.audience.sources import PlannedSuppression
 from octoplan.audience.suppression import SuppressionSpec
 from octoplan.campaign.model import ContactSource, EnvironmentSettings
@@ -209,6 +211,9 @@ def _audience_spec(setting: Setting, campaign: Campaign, variables: tuple[str, .
         variables=variables,
         where=recipients.where,
         key=recipients.key,
+        landlines=recipients.on_landline == "keep",
+        sample=recipients.sample,
+        limit=recipients.limit,
         suppressions=tuple(_suppression(setting, each, campaign.region) for each in setting.project.suppression),
         allow_numbers=setting.settings.allow_numbers,
         planned=None if planned is None else PlannedSuppression(setting.key, planned),
@@ -234,6 +239,7 @@ def _source(setting: Setting, source: ContactSource, found: FoundFiles, place: C
         query=source.query,
         tables={name: _files(files) for name, files in found.tables.items()},
         connection=_connection(setting, source, place),
+        remote=_remote(setting, source, place),
         places=lambda path: place(*path.split(".")),
     )
 
@@ -252,6 +258,18 @@ def _connection(setting: Setting, source: ContactSource, place: Callable[..., Pl
         raise InvalidInput("the audience cannot be read", findings=[NO_CONNECTION.at(place("connection"), detail)])
     variable = described.url.removeprefix("env/")
     return Connection(source.connection, described.kind, variable, place("connection"))
+
+
+def _remote(setting: Setting, source: ContactSource, place: Callable[..., Place]) -> Remote | None:
+    """The file that a source names on the web, with the headers of the longest prefix that allows it."""
+    if source.address is None:
+        return None
+    fitting = [each for each in setting.settings.sources if source.address.startswith(each.prefix)]
+    if not fitting:
+        detail = f"no prefix under `sources` of the environment `{setting.environment}` allows `{source.address}`"
+        raise InvalidInput("the audience cannot be read", findings=[NOT_ALLOWED_SOURCE.at(place("path"), detail)])
+    headers = max(fitting, key=lambda each: len(each.prefix)).headers
+    return Remote(source.address, {name: each.removeprefix("env/") for name, each in headers.items()})
 
 
 def _accepted(campaign: Campaign) -> InvalidPolicy:

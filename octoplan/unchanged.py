@@ -6,6 +6,8 @@ Invariants:
 - An entry is found by a keyed digest of everything the plan was made of, above all the bytes of every list; where there
   is something that cannot be held in a digest (a database, a query, an unknown outcome), there is no entry.
 - A price is asked each time: online only what has no recipient left is kept.
+- What depends on the other campaigns of the plan is decided anew: a text that two of them have is not kept, and nothing
+  that is blocked.
 - An entry is read as it was written or not at all: a keyed digest of it is before it.
 - It holds what the plan shows, and no digest of a number.
 """
@@ -80,15 +82,17 @@ class Unchanged:
 
     def remember(self, prepared: Iterable[Prepared], actions: Iterable[Action], at: datetime) -> None:
         """Keep what was planned anew at `at`, if nothing that it was made of has changed since this object was made."""
-        by_id = {action.campaign: action for action in actions if self.is_offline or not action.batches}
-        # What blocks a campaign may be another one of the plan.
-        by_id = {name: action for name, action in by_id.items() if action.kind is not ActionKind.BLOCKED}
+        by_id = {action.campaign: action for action in actions if self._is_kept(action)}
         kept = [each for each in prepared if each.campaign.id in self.names.keys() & by_id.keys()]
         now = replace(self, campaigns=[each.campaign for each in kept]).names
         for each in kept:
             name = self.names[each.campaign.id]
             if now.get(each.campaign.id) == name:
                 self._write(name, Found(at, by_id[each.campaign.id], each.findings))
+
+    def _is_kept(self, action: Action) -> bool:
+        # What blocks a campaign may be another one of the plan.
+        return action.kind is not ActionKind.BLOCKED and (self.is_offline or not action.batches)
 
     def _read(self, campaign: Campaign) -> Found | None:
         name = self.names.get(campaign.id)
@@ -127,9 +131,9 @@ def _names(asked: Unchanged) -> dict[str, str]:
         may_be_kept = _may_be_kept(campaign, state, setting, is_offline=asked.is_offline)
         if not may_be_kept or texts[_text(campaign)] > 1:
             continue
+        own = [campaign.document.source.text, campaign.file, _times(campaign), is_past(campaign, state, now)]
         try:
             shared = shared or [*_versions(), *_setting(setting, read), _journal(asked.reader), asked.is_offline]
-            own = [campaign.document.source.text, campaign.file, _times(campaign), is_past(campaign, state, now)]
             parts = [shared, own, _files(campaign.contacts, read)]
         except OSError:
             continue  # the plan says what is wrong with a file
@@ -144,14 +148,14 @@ def _text(campaign: Campaign) -> str:
 
 def _may_be_kept(campaign: Campaign, state: CampaignState | None, setting: Setting, *, is_offline: bool) -> bool:
     """
-    Online only what was sent: of everything else prices are asked. A query may read more than files show, and
-    a growing audience waits for a time that depends on what was sent.
+    Online only what was sent: of everything else prices are asked. A query, or an address on the web, may give more
+    than files show, and a growing audience waits for a time that depends on what was sent.
     """
     sources = [campaign.model.recipients, *(each.model for each in setting.project.suppression)]
     is_sent = state is not None and bool(state.batches)
     is_settled = state is None or not state.in_phase(Phase.OPEN)
     is_kept = is_settled and (is_offline or is_sent) and campaign.model.audience == "frozen"
-    return is_kept and all(source.source != "sql" for source in sources)
+    return is_kept and all(source.source != "sql" and source.address is None for source in sources)
 
 
 def _times(campaign: Campaign) -> list[str]:

@@ -88,7 +88,7 @@ class Engine:
         cursor = self._connection.cursor()
         try:
             with cursor.sql(sql).to_arrow_reader(rows_per_batch) as reader:
-                yield from reader
+                yield from _with_errors_of_the_engine(reader)
         finally:
             cursor.close()
 
@@ -106,7 +106,7 @@ class Engine:
         cursor.register("incoming", incoming)
         try:
             with cursor.sql(sql).to_arrow_reader(ARROW_ROWS_PER_BATCH) as reader:
-                yield from reader
+                yield from _with_errors_of_the_engine(reader)
         finally:
             cursor.close()
 
@@ -127,6 +127,14 @@ def quote_text(text: str) -> str:
 def quote_name(name: str) -> str:
     """`name` as the name of a column or table in SQL."""
     return '"' + name.replace('"', '""') + '"'
+
+
+def _with_errors_of_the_engine(reader: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
+    """The batches of a query; an error after the first ones reaches us as one of Arrow's, which says nothing else."""
+    try:
+        yield from reader
+    except (OSError, pa.ArrowException) as error:
+        raise duckdb.Error(str(error)) from None
 
 
 def _as_table(data: pa.Table | pa.RecordBatch) -> pa.Table:

@@ -148,7 +148,7 @@ def read_national(region: str) -> Answers:
 def read_plain(code: int, region: str | None) -> Answers:
     """
     National numbers of a code that get SMS and are kept whole after `+` and the code, and, if it is the code of
-    `region`, after the region's trunk prefix too (see `trunk_prefix`). What is in no piece may be a number all the same.
+    `region`, after the region's trunk prefix too (see `trunk_prefix`). What is in no piece may be a number too.
     """
     whole = (piece for piece in read_international(code).pieces if piece.drop == 0 and not piece.overseas)
     pieces = [replace(piece, language=piece.language - piece.landlines, landlines=NOTHING) for piece in whole]

@@ -118,7 +118,9 @@ def _write_patterns(answers: Answers) -> Patterns:
         by_drop = targets.setdefault((piece.code, piece.country, piece.overseas), {})
         by_drop[piece.drop] = by_drop.get(piece.drop, NOTHING) | piece.language
     landlines = unite(piece.landlines for piece in pieces)
-    matches = (Match(*target, *form) for target, by_drop in targets.items() for form in _write_forms(by_drop, landlines))
+    matches = (
+        Match(*target, *form) for target, by_drop in targets.items() for form in _write_forms(by_drop, landlines)
+    )
     return Patterns(tuple(matches), None if unsure is NOTHING else write_pattern(unsure))
 
 

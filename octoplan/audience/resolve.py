@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from decimal import Decimal
 from itertools import chain
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -28,10 +29,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from octoplan.audience import rules
-from octoplan.audience.contacts import number_contacts
+from octoplan.audience.contacts import check_landlines, number_contacts
 from octoplan.audience.engine import Engine
 from octoplan.audience.estimate import estimate_rows
-from octoplan.audience.kernel import Divided, Exclusions, Winners, choose, divide, row_schema
+from octoplan.audience.kernel import HASH_BITS, Cut, Divided, Exclusions, Winners, choose, cut_at, divide, row_schema
 from octoplan.audience.partitions import PARTITIONS, Partitions
 from octoplan.audience.schemas import recipients_schema
 from octoplan.audience.sources import AudienceSpec, PlannedSuppression, Sources, inspect_sources, read_allowed
@@ -159,6 +160,7 @@ def resolve_audience(spec: AudienceSpec, meter: Meter = QUIET) -> Audience:
                     told(suppressed.rows - before)
             with meter.stage("contacts", estimate_rows(contact_files)) as told:
                 contacts = number_contacts(engine, spec, sources, numbered, told)
+                findings += check_landlines(spec, contacts)
         settled = Partitions(recipients_schema(sources.variables), folder, "settled")
         stack.callback(settled.clear)
         with meter.stage("settle", numbered.rows) as told:
@@ -196,12 +198,13 @@ class _Settling:
         planned = None if self._spec.planned is None else _as_planned(self._spec.planned, self._both())
         if planned is not None:
             outcome.since = planned.since
+        cuts = list(self._cuts())
         with ThreadPoolExecutor(self._spec.threads) as pool:
 
             def settle(number: int) -> tuple[Winners, Divided]:
                 winners = choose(self._numbered.take(number))
                 off = self._off(number) if planned is None else planned.suppressed
-                return winners, divide(winners, off, self._allowed, self._settled.schema)
+                return winners, divide(winners, off, self._allowed, self._settled.schema, cuts)
 
             for number, (winners, divided) in enumerate(_in_order(pool, settle)):
                 self._numbered.drop(number)
@@ -209,6 +212,18 @@ class _Settling:
                 _add(outcome, winners, divided)
                 told(len(winners.phones) + winners.exclusions.counts.total())
         return outcome
+
+    def _cuts(self) -> Iterator[Cut]:
+        """Where the sample ends and where the limit does."""
+        asked = ((rules.NOT_SAMPLED, self._spec.sample), (rules.OVER_LIMIT, self._spec.limit))
+        for reason, wanted in asked:
+            match wanted:
+                case int():
+                    winners = (choose(self._numbered.take(number)) for number in range(PARTITIONS))
+                    cut = cut_at(reason, winners, self._allowed, wanted)
+                    yield from () if cut is None else (cut,)
+                case Decimal() if wanted < 1:
+                    yield Cut(reason, int(wanted * 2**HASH_BITS))
 
     def _off(self, number: int) -> pa.StringArray:
         return pa.concat_arrays([pa.array([], pa.string()), *self._suppressed.take(number)["phone"].chunks])

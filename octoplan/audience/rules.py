@@ -48,6 +48,8 @@ NOT_MOBILE: Final = "not-mobile"
 DUPLICATE: Final = "duplicate"
 SUPPRESSED: Final = "suppressed"
 NOT_ALLOWED: Final = "not-allowed"
+NOT_SAMPLED: Final = "not-sampled"
+OVER_LIMIT: Final = "over-limit"
 
 EXPLANATIONS: Final = {
     FAULTY_ROW: (
@@ -73,5 +75,7 @@ EXPLANATIONS: Final = {
     DUPLICATE: "another row with the same number was taken: the one with the smallest row key",
     SUPPRESSED: "the number is on a suppression list",
     NOT_ALLOWED: "the environment's allow-list does not hold the number",
+    NOT_SAMPLED: "the number is not in the campaign's `sample`",
+    OVER_LIMIT: "the number comes after those that the campaign's `limit` takes",
 }
 """Reason -> what it means. The codes are stable: plans and reports carry them."""

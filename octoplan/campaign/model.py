@@ -31,6 +31,7 @@ from octoplan.limits import (
 from octoplan.values.local_time import WRITTEN_TIME_PATTERN, load_zone, parse_written_time
 from octoplan.values.names import IDENTIFIER_PATTERN, IDENTIFIER_RULE, REFERENCE_PATTERN, VARIABLE_PATTERN
 from octoplan.values.sender import SENDER_PATTERN, Sender
+from octoplan.values.web_address import ADDRESS_PATTERN, PREFIX_PATTERN, check_address, check_prefix, is_web_address
 
 SANDBOX: Final = "sandbox"
 """The built-in environment."""
@@ -80,6 +81,22 @@ def _parse_share(text: str) -> Decimal:
     return Decimal(match[1]) / 100
 
 
+def _parse_part(text: str) -> int | Decimal:
+    if not text.endswith("%"):
+        return _parse_positive(text)
+    share = _parse_share(text)
+    if not share:
+        raise ValueError("nobody is left of `0%`")
+    return share
+
+
+def _parse_positive(text: str) -> int:
+    count = _parse_count(text)
+    if not count:
+        raise ValueError("at least 1")
+    return count
+
+
 def _parse_duration(text: str) -> timedelta:
     match = re.fullmatch(DURATION_PATTERN, text)
     if match is None:
@@ -125,6 +142,20 @@ def _check_glob(text: str) -> str:
 def _check_data_path(text: str) -> str:
     if "**" in _check_path(text):
         raise ValueError("`**` is not understood here; `*` stands for any part of one name")
+    return text
+
+
+def _check_source_path(text: str) -> str:
+    if not is_web_address(text):
+        return _check_data_path(text)
+    if reason := check_address(text):
+        raise ValueError(reason)
+    return text
+
+
+def _check_prefix(text: str) -> str:
+    if reason := check_prefix(text):
+        raise ValueError(reason)
     return text
 
 
@@ -246,6 +277,19 @@ Expression = Annotated[str, _without_controls("\n", WHERE_CHARACTERS_MAX), _ANY_
 Template = Annotated[str, _without_controls("\n", TEMPLATE_CHARACTERS_MAX), _ANY_TEXT]
 VariableText = Annotated[str, _without_controls("\n", VAR_CHARACTERS_MAX), _ANY_TEXT]
 DataPath = Annotated[str, AfterValidator(_check_data_path), _schema("string", _PATH_PATTERN)]
+SourcePath = Annotated[
+    str, AfterValidator(_check_source_path), _schema("string", f"(?:{ADDRESS_PATTERN}|(?!.*://){_PATH_PATTERN})")
+]
+Prefix = Annotated[
+    str,
+    AfterValidator(_check_prefix),
+    _schema("string", PREFIX_PATTERN, examples=["https://files.example.com/lists/"]),
+]
+HeaderName = Annotated[
+    str,
+    _matching("[A-Za-z][A-Za-z0-9-]{0,63}", "a header's name has letters, digits and `-`, a letter first"),
+    _schema("string", "[A-Za-z][A-Za-z0-9-]{0,63}"),
+]
 Glob = Annotated[str, AfterValidator(_check_glob), _schema("string", _PATH_PATTERN)]
 Region = Annotated[str, AfterValidator(_check_region), _schema("string", "[A-Z]{2}", examples=["FR"])]
 SenderName = Annotated[str, AfterValidator(_check_sender), _schema("string", SENDER_PATTERN, examples=["ACME"])]
@@ -276,6 +320,23 @@ Number = Annotated[
 ]
 Encoding = Literal["utf-8", "utf-16", "windows-1252", "iso-8859-15"]
 Share = Annotated[Decimal, _only_text(_parse_share), _schema("string", SHARE_PATTERN, examples=["5%", "0.5%"])]
+Positive = Annotated[
+    int,
+    _only_text(_parse_positive),
+    WithJsonSchema({"type": ["integer", "string"], "minimum": 1, "pattern": "^[1-9][0-9]*$"}),
+]
+Part = Annotated[
+    int | Decimal,
+    _only_text(_parse_part),
+    WithJsonSchema(
+        {
+            "type": ["integer", "string"],
+            "minimum": 1,
+            "pattern": rf"^(?:[1-9][0-9]*|(?!0+(?:\.0+)?%){SHARE_PATTERN})$",
+            "examples": [100, "5%"],
+        }
+    ),
+]
 Delimiter = Annotated[
     Literal[",", ";", "|", "\t"],
     _only_text(_parse_delimiter),
@@ -306,8 +367,8 @@ class ContactSource(Strict):
 
     source: Literal["csv", "parquet", "json", "xlsx", "sql"] | None = None
     """The kind; default: by the file's ending (`.parquet`, `.json`, `.jsonl`, `.ndjson`, `.xlsx`), else `csv`."""
-    path: DataPath | None = None
-    """The file, from the project's folder; it may not leave it. `*` and `?` stand for several files with one header."""
+    path: SourcePath | None = None
+    """The file, from the project's folder, `*` and `?` for several; or an https:// address the environment allows."""
     delimiter: Delimiter | None = None
     """For csv: what separates the fields, `tab` for a tab; default: found in the header."""
     encoding: Encoding | None = None
@@ -320,6 +381,11 @@ class ContactSource(Strict):
     """For sql: names for files of the project, whose columns are all text."""
     connection: Identifier | None = None
     """For sql: the name of a database that the environment's `connections` describe."""
+
+    @property
+    def address(self) -> str | None:
+        """Where the source is on the web; `None` for one that is not."""
+        return self.path if self.path is not None and is_web_address(self.path) else None
 
     @property
     def shown(self) -> str:
@@ -340,10 +406,16 @@ class Recipients(ContactSource):
     """A condition on the columns (SQL, all columns are text); rows that do not meet it are left out."""
     key: Line | None = None
     """The column that decides which of several rows with one number wins (smallest text); default: the whole row."""
+    limit: Positive | None = None
+    """At most so many of the list's numbers, the first in the order of sending; suppressed ones count too."""
+    sample: Part | None = None
+    """A part of the list, such as `5%` or `100`: the same people at every run, and for every campaign."""
     on_invalid: Literal["exclude", "fail"] = "exclude"
     """What rows without a usable number do: they are left out and counted, or the campaign cannot be planned."""
     max_invalid: Share | None = None
     """With `exclude`: the largest share of such rows, for example `5%`; more, and the campaign cannot be planned."""
+    on_landline: Literal["exclude", "keep"] = "exclude"
+    """What numbers that get no SMS do (fixed lines, premium rate, free…): they are left out and counted, or kept."""
 
 
 class Schedule(Strict):
@@ -489,11 +561,22 @@ class ConnectionSettings(Strict):
     """The variable that holds the database's URL, such as `postgresql://user:password@host/database`."""
 
 
+class AllowedSource(Strict):
+    """A place on the web from which campaigns may take lists."""
+
+    prefix: Prefix
+    """What their addresses begin with."""
+    headers: dict[HeaderName, Reference] = Field(default_factory=dict)
+    """Headers of the request, such as `Authorization`, each with the variable that holds its value."""
+
+
 class EnvironmentSettings(Strict):
     """What every environment has, the built-in one too."""
 
     connections: dict[Identifier, ConnectionSettings] = Field(default_factory=dict)
     """Databases by the name that campaigns call them."""
+    sources: tuple[AllowedSource, ...] = ()
+    """From where on the web lists may be taken; without it from nowhere."""
     limits: Limits = Limits()
     allow_numbers: tuple[Number, ...] | None = Field(default=None, repr=False)
     """Only these numbers may be written to; without it all may. For environments that are not production."""

@@ -105,7 +105,7 @@ def resolve_source(
     found = check_source(source, document, path)
     files: tuple[FoundFile, ...] = ()
     tables: dict[str, tuple[FoundFile, ...]] = {}
-    if source.path is not None:
+    if source.path is not None and source.address is None:
         files, wrong = _resolve_files(root, source.path, document, (*path, "path"))
         found += wrong
     for name, pattern in source.tables.items():

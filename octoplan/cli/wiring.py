@@ -33,9 +33,9 @@ from octoplan.state.local import FOLDER, KEY_FILE, create_key, local_home, read_
 from octoplan.state.lock import Lock, lock_path, read_lock
 from octoplan.state.store import Holder
 from octoplan.values.secret import Secret
+from octoplan.values.web_address import HOSTS_VARIABLE
 
 KEY_VARIABLE: Final = "OCTOPLAN_DIGEST_KEY"
-HOSTS_VARIABLE: Final = "OCTOPLAN_ALLOWED_HOSTS"
 API_HOST: Final = "api.octopush.com"
 _LOOPBACK: Final = ("localhost", "127.0.0.1", "::1")
 GatewayKind = TypeVar("GatewayKind", bound=PriceGateway)

@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 
 from octoplan.audience.resolve import Audience
 from octoplan.campaign.check import check_times
-from octoplan.campaign.model import Limits
+from octoplan.campaign.model import CampaignModel, Limits
 from octoplan.campaign.resolve import Campaign
 from octoplan.clock import Clock
 from octoplan.diagnostics import ExitCode, Finding
@@ -99,8 +99,10 @@ def describe_content(
         "audience": "growing" if model.audience == "growing" else audience.set_digest(key),
         "auto_optimize_text": _flag(request.auto_optimize_text),
         "auto_remove_blacklisted_numbers": _flag(request.auto_remove_blacklisted_numbers),
+        "limit": _part(model, model.recipients.limit),
         "message": content_digest(key, "t1", "octoplan/message/v1", canonical_json(message)),
         "purpose": request.purpose,
+        "sample": _part(model, model.recipients.sample),
         "send_at": request.send_at or "now",
         "sender": request.sender,
         "type": request.type,
@@ -111,6 +113,13 @@ def describe_content(
 
 def _flag(value: bool) -> str:
     return "true" if value else "false"
+
+
+def _part(model: CampaignModel, taken: int | Decimal | None) -> str | None:
+    """How much of the list is taken, in the words of a campaign. A growing audience may grow by it."""
+    if taken is None or model.audience == "growing":
+        return None
+    return f"{(taken * 100).normalize():f}%" if isinstance(taken, Decimal) else str(taken)
 
 
 def build_action(
@@ -343,7 +352,8 @@ def _check_growth(prepared: Prepared, state: CampaignState | None, draft: _Draft
 
 def is_past(campaign: Campaign, state: CampaignState | None, now: datetime) -> list[bool]:
     """
-    All that `build_action` takes from the time, where no outcome is unknown: while it stays, so does the action.
+    All that `build_action` takes from the time, where no outcome is unknown and no audience grows: while it stays, so
+    does the action. Whoever asks for the time in this file adds what is asked here.
 
     Whether each moment has come: of the campaign's schedule, and of what was handed over to the API.
     """

@@ -105,5 +105,5 @@ def _filled(chunks: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     return (rows for rows in chunks if rows.num_rows)
 
 
-def _last_hash(rows: pa.RecordBatch) -> str:
-    return str(rows.column("hash")[rows.num_rows - 1].as_py())
+def _last_hash(rows: pa.RecordBatch) -> int:
+    return int(rows.column("hash")[rows.num_rows - 1].as_py())

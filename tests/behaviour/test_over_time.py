@@ -285,3 +285,38 @@ def test_another_digest_key_is_refused_before_anything_is_sent(
     (project.root / "octoplan.sandbox.lock").unlink()
     octoplan("apply", "--auto-approve", code=7, variables={"OCTOPLAN_DIGEST_KEY": "5a" * 32})
     assert sandbox.summary()["messages"] == ALL
+
+
+# --- a part of the list -----------------------------------------------------------------------------------------------
+
+LIST = {"path": "data/contacts.csv", "phone": "mobile"}
+
+
+def test_a_limit_of_a_sent_campaign_is_part_of_it(
+    project: Project, octoplan: Octoplan, sandbox: SandboxProcess
+) -> None:
+    """Frozen means that nobody is added: not by another limit, and not because one of the first opts out."""
+    project.campaign("spring", recipients={**LIST, "limit": "3"})
+    octoplan("apply", "--auto-approve")
+    sent = copies(sandbox)
+    assert (len(sent), set(sent.values())) == (3, {1})
+    project.write("stop.txt", next(iter(sent)) + "\n")
+    project.settings(suppression=[{"path": "stop.txt"}])
+    assert "Nothing to send" in octoplan("plan").stdout
+    for limit in ({"limit": "4"}, {}, {"limit": "3", "sample": "50%"}):
+        project.campaign("spring", recipients={**LIST, **limit})
+        assert "changed-" in octoplan("plan", "--output", "json", code=5).stdout
+    octoplan("apply", "--auto-approve", code=5)
+    assert copies(sandbox) == sent
+
+
+def test_a_growing_campaign_goes_on_with_a_larger_part(
+    project: Project, octoplan: Octoplan, sandbox: SandboxProcess
+) -> None:
+    """Two people first, then everybody; who has it gets nothing again."""
+    project.campaign("spring", audience="growing", recipients={**LIST, "sample": "2"})
+    octoplan("apply", "--auto-approve")
+    assert len(copies(sandbox)) == 2
+    project.campaign("spring", audience="growing", recipients=LIST)
+    octoplan("apply", "--auto-approve")
+    assert (len(copies(sandbox)), set(copies(sandbox).values())) == (ALL, {1})

@@ -7,6 +7,10 @@ import gzip
 import io
 import json
 import sqlite3
+from collections.abc import Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
 from typing import Any
 
 import pyarrow as pa
@@ -90,3 +94,66 @@ def test_too_many_rows_that_cannot_be_used(octoplan: Octoplan, project: Project,
     assert "06 12" not in said
     project.campaign("spring", recipients={"path": "data/contacts.csv", "phone": "mobile", "max_invalid": "20%"})
     octoplan("plan", "--offline")
+
+
+def test_landlines_are_left_out_or_kept(octoplan: Octoplan, project: Project) -> None:
+    """A plan counts the rows that get no SMS and leaves them out; a campaign that keeps them is warned, not stopped."""
+    project.contacts([*PEOPLE, ("Zorvana", "Brossombe", "01 99 00 12 34", "X")])
+    source = {"path": "data/contacts.csv", "phone": "mobile", "on_invalid": "fail"}
+    project.campaign("spring", recipients=source)
+    left_out = octoplan("plan", "--offline")
+    assert "1 not-mobile" in left_out.output
+    project.campaign("spring", recipients={**source, "on_landline": "keep"})
+    kept = octoplan("plan", "--offline")
+    assert "audience/kept-landlines" in kept.output
+    assert "1 of 6 rows" in kept.output
+    assert "99 00" not in kept.output
+
+
+@pytest.fixture
+def lists(project: Project) -> Iterator[str]:
+    """The address of a server with the project's data, and files beside it that are nobody's business."""
+    handler = partial(QuietHandler, directory=str(project.root))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}/"
+        server.shutdown()
+        thread.join()
+
+
+class QuietHandler(SimpleHTTPRequestHandler):
+    """Says nothing on standard error."""
+
+    def log_message(self, *_: Any) -> None:
+        """Nothing."""
+
+
+def test_list_on_the_web(octoplan: Octoplan, project: Project, lists: str) -> None:
+    """Contacts and suppression come from where the environment allows, and what changed there is seen at once."""
+    project.write("data/stop.csv", f"numero\n{PEOPLE[0][2]}\n")
+    stop = {"path": f"{lists}data/stop.csv", "phone": "numero"}
+    allowed = {"sandbox": {"sources": [{"prefix": f"{lists}data/"}]}}
+    project.settings(suppression=[stop], environments=allowed)
+    project.campaign("spring", recipients={"path": f"{lists}data/contacts.csv", "phone": "mobile"})
+    for people in (PEOPLE, PEOPLE[:3]):
+        project.contacts(people)
+        assert f"{len(people) - 1} messages to send" in octoplan("plan", "--offline").stdout
+
+
+def test_list_on_the_web_that_no_environment_allows(octoplan: Octoplan, project: Project, lists: str) -> None:
+    """Beside the prefix, or without one, nothing is asked for; the place and the environment are named."""
+    for sources in ([], [{"prefix": f"{lists}data/x/"}], [{"prefix": "https://files.example.com/"}]):
+        project.settings(environments={"sandbox": {"sources": sources}})
+        project.campaign("spring", recipients={"path": f"{lists}data/contacts.csv", "phone": "mobile"})
+        said = octoplan("plan", "--offline", code=3).output
+        assert "audience/source-not-allowed" in said
+        assert "the environment `sandbox`" in said
+
+
+def test_list_on_the_web_says_what_it_needs(octoplan: Octoplan, project: Project, lists: str) -> None:
+    """A header whose variable is not set is named by the variable, also offline."""
+    source = {"prefix": f"{lists}data/", "headers": {"Authorization": "env/MAPLE_LISTS"}}
+    project.settings(environments={"sandbox": {"sources": [source]}})
+    project.campaign("spring", recipients={"path": f"{lists}data/contacts.csv", "phone": "mobile"})
+    assert "MAPLE_LISTS" in octoplan("plan", "--offline", code=3).output

@@ -57,8 +57,8 @@ CASES = st.builds(
 
 @settings(max_examples=250, deadline=None)
 @given(case=CASES, shared=st.booleans())
-@example(case=Case(["a" * 152, 0, "b" * 10], [["€", "", ""], ["b", "", ""], [None, "", ""]]), shared=True)
-@example(case=Case([0, 0, 0], [["ç" * 22, "", ""], ["\U0001f600" * 12, "", ""]]), shared=False)
+@example(case=Case(["a" * 152, 0, "b" * 152], [["€", "", ""], ["b", "", ""], [None, "", ""]]), shared=True)
+@example(case=Case([0, "ç" + "a" * 65, 0], [["a" * 34, "", ""], ["\U0001f600" * 17, "", ""]]), shared=False)
 def test_sizes_are_those_of_the_joined_text(case: Case, shared: bool) -> None:
     """Units, parts, alphabet, characters and blankness equal those of the text as the recipient reads it."""
     pieces, texts = case.pieces(shared=shared), case.texts()

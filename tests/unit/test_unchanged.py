@@ -20,7 +20,7 @@ from tests.unit.plan.projects import CAMPAIGN, KEY, numbers, setting_of, write_p
 from tests.unit.plan.test_build import send
 
 STOP_LIST: Final = "suppression: [{path: stop.csv}]\n"
-TIMED: Final = CAMPAIGN + "schedule: {at: '2027-03-02T10:00', not_after: '2027-03-02T12:00'}\n"
+TIMED: Final = CAMPAIGN + "schedule: {at: '2027-03-02T10:00', not_after: '2027-03-02T12:00', hand_over: 2h}\n"
 
 
 @pytest.fixture(autouse=True)
@@ -170,18 +170,48 @@ def test_online_only_what_has_nothing_left_is_kept(root: Path, home: Home, clock
     assert not known(root, home, clock), "an offline plan says that it asked nothing"
 
 
-@pytest.mark.parametrize("hour", [10, 12])
-def test_a_moment_that_passes_is_planned_anew(hour: int, tmp_path: Path, home: Home, clock: ManualClock) -> None:
-    """Until the campaign's time comes nothing changes; then another action is due."""
-    write_project(tmp_path / "project", numbers(3), campaign=TIMED)
-    moment = datetime.fromisoformat(f"2027-03-02T{hour}:00+01:00")
-    clock.at = moment - timedelta(minutes=30)
-    keep(tmp_path / "project", home, clock)
-    found = known(tmp_path / "project", home, clock)["sale"].action
-    assert found.send_at is not None
-    assert str(found.send_at.tzinfo) == "Europe/Paris"
-    clock.at = moment
-    assert not known(tmp_path / "project", home, clock)
+@pytest.mark.parametrize("moment", ["2027-03-02T08:00+01:00", "2027-03-02T10:00+01:00", "2027-03-02T12:00+01:00"])
+def test_a_moment_that_passes_is_planned_anew(moment: str, tmp_path: Path, home: Home, clock: ManualClock) -> None:
+    """Until then nothing changes; then it is handed over, or it is late, or too late."""
+    root = tmp_path / "project"
+    write_project(root, numbers(3), campaign=TIMED)
+    # What is late is blocked, and never kept: before the last moment it is too.
+    is_kept = moment < "2027-03-02T12"
+    clock.at = datetime.fromisoformat(moment) - timedelta(minutes=30)
+    keep(root, home, clock)
+    found = known(root, home, clock)
+    assert bool(found) is is_kept
+    if is_kept:
+        assert str(found["sale"].action.send_at.tzinfo) == "Europe/Paris"  # type: ignore[union-attr]
+    clock.at = datetime.fromisoformat(moment)
+    assert not known(root, home, clock)
+
+
+def test_a_growing_audience_is_never_kept(tmp_path: Path, home: Home, clock: ManualClock) -> None:
+    """When the next may be added depends on the clock."""
+    root = tmp_path / "project"
+    write_project(root, numbers(3), campaign=CAMPAIGN + "audience: growing\n")
+    keep(root, home, clock)
+    assert not known(root, home, clock)
+
+
+def test_a_text_of_two_campaigns_is_planned_anew(root: Path, home: Home, clock: ManualClock) -> None:
+    """Whether one is a copy of the other, only both together can show: neither is kept, nor shown from before."""
+    keep(root, home, clock)
+    assert known(root, home, clock)
+    copy = (root / "campaigns/sale.yaml").read_text().replace("id: sale", "id: sale-copy")
+    (root / "campaigns/copy.yaml").write_text(copy)
+    assert not known(root, home, clock)
+    keep(root, home, clock)
+    assert not known(root, home, clock)
+
+
+def test_what_is_blocked_is_planned_anew(tmp_path: Path, home: Home, clock: ManualClock) -> None:
+    """What blocks a campaign may be another one, or a home without room."""
+    root = tmp_path / "project"
+    write_project(root, numbers(3), campaign=CAMPAIGN + "limits: {max_recipients: 2}\n")
+    keep(root, home, clock)
+    assert not known(root, home, clock)
 
 
 @pytest.mark.parametrize("name", ["contacts.csv", "stop.csv"])

@@ -18,6 +18,7 @@ from octoplan.audience.kernel import (
     Exclusions,
     Reading,
     choose,
+    cut_at,
     divide,
     numbered,
     numbers_sql,
@@ -25,6 +26,7 @@ from octoplan.audience.kernel import (
     with_odd_numbers,
 )
 from octoplan.audience.phone_rules import PhoneRules
+from octoplan.audience.rules import OVER_LIMIT
 from octoplan.audience.schemas import recipients_schema
 from octoplan.digests import number_hash
 
@@ -108,19 +110,21 @@ def step_two(
     suppressed: Iterable[str] = (),
     allowed: Iterable[str] | None = None,
     hashes: dict[str, int] | None = None,
+    limit: int | None = None,
 ) -> Resolved:
     """Rows with a number to recipients, a partition at a time; suppressed numbers are shuffled like rows."""
     resolved = Resolved()
     off = partition(numbered_rows([(phone, None, (), 0) for phone in suppressed], hashes), partitions)
     may = None if allowed is None else pa.array(list(allowed), pa.string())
-    for part, suppressed_here in zip(partition(rows, partitions), off, strict=True):
-        winners = choose(part)
+    parts = [choose(part) for part in partition(rows, partitions)]
+    cut = None if limit is None else cut_at(OVER_LIMIT, parts, may, limit)
+    for winners, suppressed_here in zip(parts, off, strict=True):
         resolved.unique += len(winners.phones)
         phones = suppressed_here.column("phone").combine_chunks()
         phones = (
             phones if isinstance(phones, pa.Array) else pa.concat_arrays([pa.array([], pa.string()), *phones.chunks])
         )
-        resolved.add(divide(winners, phones, may, recipients_schema(variables)))
+        resolved.add(divide(winners, phones, may, recipients_schema(variables), [cut] if cut else []))
     return resolved
 
 

@@ -269,3 +269,26 @@ def test_examples_are_the_smallest_whatever_the_order() -> None:
         back.merge(each)
     assert both == back == Exclusions(both.counts, {"x": list(range(EXCLUSION_EXAMPLES_MAX))})
     assert dict(both.counts) == {"x": 40}
+
+
+@pytest.mark.parametrize("limit", [0, 1, 7, 250, 598, 599, 600, 10_000])
+def test_limit_takes_the_first_numbers_whatever_the_partitions(limit: int) -> None:
+    """The first of the list in the order of the hash; who of them is suppressed is not made up for by another one."""
+    numbers = [f"+3361234{number:04d}" for number in range(600)]
+    rows = numbered_rows([(phone, None, (), number) for number, phone in enumerate(numbers)])
+    allowed = numbers[1:]
+    first = sorted(allowed, key=number_hash)[:limit]
+    for partitions in (1, 7, 64):
+        resolved = step_two(rows, (), partitions=partitions, suppressed=STOPPED, allowed=allowed, limit=limit)
+        assert resolved.phones == [phone for phone in first if phone not in STOPPED]
+        assert resolved.table.num_rows + resolved.exclusions.counts.total() == 600
+
+
+def test_limit_between_numbers_with_one_hash() -> None:
+    """Their text decides, as it decides their order."""
+    rows = [(phone, None, (), number) for number, phone in enumerate((TWO, THREE, ONE))]
+    hashes = dict.fromkeys((ONE, TWO, THREE), 2**63)
+    for limit, expected in ((1, [ONE]), (2, [ONE, TWO]), (3, [ONE, TWO, THREE])):
+        resolved = step_two(numbered_rows(rows, hashes), (), hashes=hashes, limit=limit)
+        assert resolved.phones == expected
+        assert resolved.exclusions.counts[rules.OVER_LIMIT] == 3 - limit

@@ -53,7 +53,8 @@ def test_one_value_turns_the_whole_text_into_ucs2() -> None:
 @pytest.mark.parametrize(
     ("static", "value"),
     [
-        ("a" * 152, "€" + "b" * 8),
+        ("a" * 152, "€" + "b" * 151),
+        ("ç" + "a" * 65, "\U0001f600" + "b" * 65),
         ("a" * 151, "€" + "b" * 8),
         ("€" * 76 + "a", "€" * 40),
         ("ç" + "a" * 65, "\U0001f600" + "b" * 4),
@@ -64,7 +65,10 @@ def test_one_value_turns_the_whole_text_into_ucs2() -> None:
     ],
 )
 def test_a_pair_on_a_boundary(static: str, value: str) -> None:
-    """A character of two units moves to the next part as a whole; so the parts are those of the joined text."""
+    """
+    A character of two units moves to the next part as a whole; so the parts are those of the joined text, in the first
+    two cases one more than units by part.
+    """
     pieces: list[Piece] = [static, values(value, "a"), "b"]
     for (units, segments, ucs2, *_), text in zip(sizes(pieces, 2), join_pieces(pieces, 2).to_pylist(), strict=True):
         size = measure(text)

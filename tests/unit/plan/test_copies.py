@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from octoplan.campaign.project import load_campaigns
+from octoplan.digests import number_hash
 from octoplan.pipeline import build_plan, prepare_campaigns
 from octoplan.plan.copies import count_common
 from octoplan.plan.model import ActionKind, Plan
@@ -65,10 +65,10 @@ def test_follow_up_of_names_the_other(tmp_path: Path, follows: str) -> None:
 
 def chunks(people: set[int], size: int) -> Iterator[pa.RecordBatch]:
     """An audience as it streams by, cut after every `size` people, with an empty chunk at the end."""
-    rows = sorted((hashlib.sha256(str(person).encode()).hexdigest(), str(person)) for person in people)
+    rows = sorted((number_hash(str(person)), str(person)) for person in people)
     for start in range(0, len(rows) + size, size):
         hashes, phones = zip(*rows[start : start + size], strict=True) if rows[start:] else ((), ())
-        yield pa.record_batch([pa.array(hashes, pa.string()), pa.array(phones, pa.string())], names=["hash", "phone"])
+        yield pa.record_batch([pa.array(hashes, pa.uint64()), pa.array(phones, pa.string())], names=["hash", "phone"])
 
 
 @given(st.sets(st.integers(0, 40)), st.sets(st.integers(0, 40)), st.integers(1, 7), st.integers(1, 7))

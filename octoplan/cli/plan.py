@@ -10,6 +10,7 @@ import click
 
 from octoplan.cli.outputs import Output, emit, output_option, require_one_stdout
 from octoplan.cli.planning import Selection, endpoint_of, planning
+from octoplan.cli.pricing import chosen_simulation, offline_option, open_pricing, simulate_option
 from octoplan.cli.terminal import colour_on, width
 from octoplan.cli.wiring import campaign_option, environment_option, open_gateway, open_workspace
 from octoplan.diagnostics import ExitCode
@@ -24,7 +25,8 @@ from octoplan.views.problems import render_findings
 @environment_option
 @campaign_option
 @click.option("--out", type=click.Path(path_type=Path), help="Save the plan for `octoplan apply FILE`.")
-@click.option("--offline", is_flag=True, help="Ask the API nothing; costs are then unknown.")
+@simulate_option
+@offline_option
 @click.option("--detailed-exitcode", is_flag=True, help="Exit 2 if apply would send something.")
 @output_option
 @click.pass_context
@@ -34,6 +36,7 @@ def command(
     environment: str | None,
     campaigns: tuple[str, ...],
     out: Path | None,
+    simulate: str | None,
     offline: bool,
     detailed_exitcode: bool,
     outputs: tuple[Output, ...],
@@ -44,11 +47,16 @@ def command(
     PATHS are campaign files or folders; without them all campaigns of the project are planned.
     """
     chosen = require_one_stdout(outputs)
+    asked = chosen_simulation(simulate, offline=offline)
     with ExitStack() as stack:
         workspace = stack.enter_context(open_workspace(context, environment))
-        prices = None if offline else stack.enter_context(open_gateway(workspace, PriceGateway))
+        prices = None if asked == "none" else stack.enter_context(open_gateway(workspace, PriceGateway))
+        # What is going to be approved shows what the API says today.
+        pricing = stack.enter_context(open_pricing(workspace, asked, recalls=out is None))
         selection = Selection(campaigns, paths)
-        planned = stack.enter_context(planning(workspace, prices, selection, endpoint=endpoint_of(workspace)))
+        planned = stack.enter_context(
+            planning(workspace, prices, selection, endpoint=endpoint_of(workspace), pricing=pricing)
+        )
         plan = planned.plan
         click.echo(render_findings(plan.findings, colour=colour_on(sys.stderr)), err=True, nl=False)
         renderers = {

@@ -15,12 +15,15 @@ from octoplan.campaign.model import Environment, EnvironmentSettings
 from octoplan.campaign.project import Project, load_campaigns
 from octoplan.campaign.resolve import Campaign
 from octoplan.campaign.rules import NO_CAMPAIGNS
+from octoplan.catalogue import check_overrides
+from octoplan.cli.pricing import pricing_findings, protected_limits
 from octoplan.cli.wiring import Workspace, account_of
 from octoplan.diagnostics import Finding, InvalidInput, StateUnavailable, UnknownOutcome, require_no_errors
 from octoplan.gateway.port import Prices
 from octoplan.pipeline import Setting, build_plan, prepare_campaigns
 from octoplan.plan.build import Prepared
 from octoplan.plan.model import Plan
+from octoplan.plan.price import Pricing
 from octoplan.plan.saved import SavedPlan
 from octoplan.state.home import StateReader
 from octoplan.state.journal import CampaignState, Phase
@@ -46,6 +49,7 @@ class Planned:
 
     plan: Plan
     prepared: tuple[Prepared, ...]
+    setting: Setting
 
 
 def select_campaigns(project: Project, selection: Selection) -> tuple[list[Campaign], tuple[Finding, ...]]:
@@ -56,6 +60,7 @@ def select_campaigns(project: Project, selection: Selection) -> tuple[list[Campa
     """
     campaigns, findings = load_campaigns(project, list(selection.paths) or None)
     chosen = [campaign for campaign in campaigns if not selection.ids or campaign.id in selection.ids]
+    findings += check_overrides(campaigns)
     if selection.ids and {campaign.id for campaign in chosen} == set(selection.ids):
         # All that were asked for are sound: what is wrong with others does not stand in their way.
         files = {campaign.file for campaign in chosen}
@@ -79,6 +84,7 @@ def planning(
     endpoint: str,
     reader: StateReader | None = None,
     saved: SavedPlan | None = None,
+    pricing: Pricing | None = None,
 ) -> Iterator[Planned]:
     """
     Plan the chosen campaigns; audiences stay open for the length of the context.
@@ -94,7 +100,18 @@ def planning(
     key = workspace.home.key
     planned = {name: each.suppressed for name, each in saved.campaigns.items()} if saved else {}
     room = ledger_rows_max(workspace.settings)
-    setting = Setting(workspace.project, workspace.name, workspace.settings, account_of(workspace), key, planned, room)
+    pricing = pricing or Pricing()
+    setting = Setting(
+        workspace.project,
+        workspace.name,
+        workspace.settings,
+        account_of(workspace),
+        key,
+        planned,
+        room,
+        pricing,
+        protected_limits(workspace),
+    )
     with prepare_campaigns(setting, campaigns) as prepared:
         before = prices.balance() if prices else None
         plan = build_plan(
@@ -105,7 +122,7 @@ def planning(
             balance=before,
             endpoint=endpoint,
             clock=workspace.clock,
-            findings=(*workspace.findings, *warnings),
+            findings=(*workspace.findings, *warnings, *pricing_findings(workspace, pricing)),
         )
         if prices is not None and before is not None:
             after = prices.balance()
@@ -116,7 +133,7 @@ def planning(
                     "the API may have sent a message that was only simulated",
                     hint="stop, compare with the account's own pages, and do not plan again before this is explained",
                 )
-        yield Planned(plan, prepared)
+        yield Planned(plan, prepared, setting)
 
 
 def require_home_knows_lock(workspace: Workspace, reader: StateReader) -> None:

@@ -7,11 +7,12 @@ must be settled; what remains is checked against times and limits; then it is se
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
-from typing import Literal
+from typing import Final, Literal
 
 import pyarrow as pa
 
@@ -33,16 +34,22 @@ from octoplan.plan.model import (
     Cost,
     ExclusionLine,
     MessageSummary,
+    Overridden,
     PlannedBatch,
     Reason,
     UnitPrice,
+    ZoneCount,
 )
 from octoplan.plan.outgoing import Dispatch, Outgoing, fresh_batches, reopened_batches
-from octoplan.plan.price import Priced, Sample, batch_cost, price_strata
+from octoplan.plan.price import Priced, Pricer, Pricing, Sample, batch_cost, campaign_cost
 from octoplan.plan.window import in_window
+from octoplan.rulebook.zones import Zones, count_zones
 from octoplan.state.home import StateReader
 from octoplan.state.journal import CampaignState, Phase
+from octoplan.state.spending import add_spending
 from octoplan.values.amount import render_amount
+
+_STRATA: Final = Pricing()
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +74,8 @@ class _Draft:
     samples: dict[Stratum, Sample] = field(default_factory=dict)
     lost: int = 0
     """Unknown batches that can no longer be made as they were."""
+    zones: Counter[tuple[str, Zones]] = field(default_factory=Counter)
+    """Recipients of marketing by country and time zones."""
 
     @property
     def batches(self) -> list[Outgoing]:
@@ -107,7 +116,12 @@ def _flag(value: bool) -> str:
 
 
 def build_action(
-    prepared: Prepared, state: CampaignState | None, reader: StateReader, prices: Prices | None, clock: Clock
+    prepared: Prepared,
+    state: CampaignState | None,
+    reader: StateReader,
+    prices: Prices | None,
+    clock: Clock,
+    pricing: Pricing = _STRATA,
 ) -> Action:
     """
     Decide what apply would do with one campaign; `prices` is `None` offline.
@@ -120,25 +134,43 @@ def build_action(
     conflicts = list(_conflicts(prepared.content, state))
     if conflicts:
         return _action(prepared, state, ActionKind.CONFLICT, conflicts)
-    draft = _draft(prepared, state, reader)
-    priced = price_strata(draft.samples, prices)
-    batches = [_planned(batch, priced) for batch in draft.batches]
-    cost = _cost(draft, batches, priced)
+    pricer = Pricer(prepared.dispatch.request, prices, pricing, clock.now())
+    draft = _draft(prepared, state, reader, pricer)
+    priced = pricer.price(draft.samples)
+    batches = [plan_batch(batch, priced) for batch in draft.batches]
+    cost = campaign_cost(draft.batches, batches, priced)
     kind, reasons = _decide(prepared, state, draft, cost, priced, reader, clock)
-    return _action(prepared, state, kind, reasons, batches, cost)
+    zones = tuple(ZoneCount(country, names, number) for (country, names), number in sorted(draft.zones.items()))
+    return replace(_action(prepared, state, kind, reasons, batches, cost), zones=zones)
 
 
 # --- what is still to be sent -----------------------------------------------------------------------------------------
 
 
-def _draft(prepared: Prepared, state: CampaignState | None, reader: StateReader) -> _Draft:
+def _draft(prepared: Prepared, state: CampaignState | None, reader: StateReader, pricer: Pricer) -> _Draft:
     draft = _Draft()
     if state is not None:
-        draft.reopened = [_light(batch) for batch in reopened_batches(prepared.dispatch, state, reader)]
+        for batch in reopened_batches(prepared.dispatch, state, reader):
+            for rows in batch.rows:
+                _note_zones(prepared, draft, rows)
+            draft.reopened.append(_light(batch))
         draft.lost = len(state.in_phase(Phase.OPEN)) - len(draft.reopened)
-    watch = _Sampler(prepared.dispatch, draft.samples)
-    draft.fresh = [_light(batch) for batch in fresh_batches(prepared.dispatch, state, reader, watch=watch)]
+    sampler = _Sampler(prepared.dispatch, draft.samples)
+
+    def watch(rows: pa.RecordBatch) -> None:
+        sampler(rows)
+        _note_zones(prepared, draft, rows)
+
+    for batch in fresh_batches(prepared.dispatch, state, reader, watch=watch):
+        pricer.see(batch)
+        draft.fresh.append(_light(batch))
     return draft
+
+
+def _note_zones(prepared: Prepared, draft: _Draft, rows: pa.RecordBatch) -> None:
+    """Only marketing has sending hours."""
+    if prepared.dispatch.request.purpose == "wholesale":
+        draft.zones.update(count_zones([(rows.column("phone"), rows.column("country"))]))
 
 
 def _light(batch: Outgoing) -> Outgoing:
@@ -167,32 +199,18 @@ class _Sampler:
                 self._samples[stratum] = Sample(stratum, replace(self._dispatch.request, text=text, contacts=contacts))
 
 
-def _planned(batch: Outgoing, priced: Priced) -> PlannedBatch:
-    fee = batch.request.auto_remove_blacklisted_numbers
+def plan_batch(batch: Outgoing, priced: Priced) -> PlannedBatch:
+    """A batch as the plan shows it, with its cost."""
     return PlannedBatch(
         digest=batch.digest,
         request_id=batch.request_id,
         attempt=batch.attempt,
         recipients=batch.recipients,
         segments=batch.segments,
-        cost=batch.cost if batch.opened_at is not None else batch_cost(batch.strata, priced, fee=fee),
+        cost=batch_cost(batch, priced),
         repeat=batch.opened_at is not None,
         canary=batch.is_canary,
     )
-
-
-def _cost(draft: _Draft, batches: Sequence[PlannedBatch], priced: Priced) -> Cost:
-    known = [batch.cost for batch in batches if batch.cost is not None]
-    total = sum(known, Decimal(0)) if len(known) == len(batches) else None
-    counts: dict[Stratum, int] = {}
-    for batch in draft.fresh:
-        for stratum, number in batch.strata.items():
-            counts[stratum] = counts.get(stratum, 0) + number
-    units = tuple(
-        UnitPrice(country, segments, counts[country, segments], priced.prices.get((country, segments)))
-        for country, segments in sorted(counts)
-    )
-    return Cost(total, priced.source, units)
 
 
 # --- what to do about it ----------------------------------------------------------------------------------------------
@@ -297,7 +315,8 @@ def _check_limits(prepared: Prepared, state: CampaignState | None, draft: _Draft
     """Limits hold for the whole campaign: what was sent before counts too."""
     limits = prepared.limits
     sent_recipients = state.sent_recipients if state else 0
-    sent_cost = _sent_cost(state) or Decimal(0)
+    repeated = {(state.campaign, batch.digest) for batch in draft.reopened} if state else set()
+    billed = add_spending([state] if state else [], repeated=repeated).total
     recipients = sent_recipients + draft.recipients
     if limits.max_recipients is not None and recipients > limits.max_recipients:
         yield _over("max-recipients", f"{recipients:,} recipients, the limit is {limits.max_recipients:,}")
@@ -307,11 +326,12 @@ def _check_limits(prepared: Prepared, state: CampaignState | None, draft: _Draft
         number = sum(count for size, count in histogram.items() if size > limits.max_segments)
         yield _over("max-segments", f"{number:,} recipients get {longest} parts, the limit is {limits.max_segments}")
     if limits.max_cost is not None:
-        if cost.total is None:
-            detail = f"the cost is unknown, so it cannot be shown to stay under {render_amount(limits.max_cost)}"
+        if cost.total is None or billed is None:
+            what = "the cost" if cost.total is None else "what was billed for it before"
+            detail = f"{what} is unknown, so it cannot be shown to stay under {render_amount(limits.max_cost)}"
             yield Reason("cost-unknown", detail, exit_code=ExitCode.BLOCKED)
-        elif sent_cost + cost.total > limits.max_cost:
-            total, limit = render_amount(sent_cost + cost.total), render_amount(limits.max_cost)
+        elif billed + cost.total > limits.max_cost:
+            total, limit = render_amount(billed + cost.total), render_amount(limits.max_cost)
             yield _over("max-cost", f"it costs {total}, the limit is {limit}")
     if limits.max_unit_price is not None:
         yield from _check_unit_prices(cost.unit_prices, limits.max_unit_price)
@@ -354,8 +374,11 @@ def _paused_growth(prepared: Prepared, state: CampaignState | None, now: datetim
 
 def _check_unit_prices(units: Iterable[UnitPrice], limit: Decimal) -> Iterator[Reason]:
     for unit in units:
-        if unit.price is None or unit.price > limit:
-            where = f"one message of {unit.segments} part(s) to {unit.country}"
+        where = f"one message of {unit.segments} part(s) to {unit.country}"
+        if unit.price is None:
+            detail = f"the price of {where} is unknown, so it cannot be shown to stay under {render_amount(limit)}"
+            yield Reason("cost-unknown", detail, exit_code=ExitCode.BLOCKED)
+        elif unit.price > limit:
             yield _over(
                 "max-unit-price", f"{where} costs {render_amount(unit.price)}, the limit is {render_amount(limit)}"
             )
@@ -414,23 +437,34 @@ def check_balance(actions: Sequence[Action], balance: Decimal, minimum: Mapping[
     """
     Block what the wallet does not pay for, in the order of the actions.
 
-    `minimum` is what must remain in the wallet after each campaign, by id.
+    `minimum` is what must remain in the wallet after each campaign, by id. A cost that is unknown blocks only where
+    something must remain: the API itself refuses what the wallet does not pay for.
     """
     checked = []
     left = balance
     for action in actions:
+        keep = minimum.get(action.campaign, Decimal(0))
+        reason = check_wallet(action, left, keep) if action.kind.sends else None
+        if reason is not None:
+            checked.append(replace(action, kind=ActionKind.BLOCKED, reasons=(*action.reasons, reason)))
+            continue
         if action.kind.sends and action.cost.total is not None:
-            after = left - action.cost.total
-            keep = minimum.get(action.campaign, Decimal(0))
-            if after < keep:
-                cost = render_amount(action.cost.total)
-                detail = f"the wallet holds {render_amount(left)}, this costs {cost}, {render_amount(keep)} must remain"
-                reason = Reason("balance-too-low", detail, "add credit, or send less", ExitCode.BLOCKED)
-                checked.append(replace(action, kind=ActionKind.BLOCKED, reasons=(*action.reasons, reason)))
-                continue
-            left = after
+            left -= action.cost.total
         checked.append(action)
     return tuple(checked)
+
+
+def check_wallet(action: Action, left: Decimal, keep: Decimal) -> Reason | None:
+    """Why a wallet that holds `left` does not pay for a campaign if `keep` must remain; `None` if it does."""
+    total = action.cost.total
+    if total is None:
+        detail = f"the cost is unknown, so it cannot be shown that {render_amount(keep)} remain in the wallet"
+        return Reason("cost-unknown", detail, exit_code=ExitCode.BLOCKED) if keep else None
+    if left - total >= keep:
+        return None
+    cost = render_amount(total)
+    detail = f"the wallet holds {render_amount(left)}, this costs {cost}, {render_amount(keep)} must remain"
+    return Reason("balance-too-low", detail, "add credit, or send less", ExitCode.BLOCKED)
 
 
 # --- the action as it is shown ----------------------------------------------------------------------------------------
@@ -473,6 +507,7 @@ def _action(
         not_after=campaign.not_after,
         sent_recipients=state.sent_recipients if state else 0,
         sent_cost=_sent_cost(state),
+        overrides=tuple(Overridden(each.rule, each.reason) for each in campaign.model.overrides),
     )
 
 

@@ -147,6 +147,14 @@ LANES_MAX: Final = 32
 RETRY_AFTER_MAX_S: Final = 300.0
 """A longer Retry-After ends the run instead of holding the lease."""
 
+# --- sending hours ---------------------------------------------------------------------------------------------------
+WINDOW_SEARCH_DAYS: Final = 31
+"""How far ahead the next permitted slot is looked for: the longest run of Sundays and holidays is five days."""
+REQUEST_TIME_ESTIMATE_S: Final = 2.0
+"""What one request takes where no pace is set, for estimating when a run ends: cautious, an answer takes below 1 s."""
+OVERRIDES_MAX: Final = 50
+"""Rules that one campaign may override."""
+
 # --- state -----------------------------------------------------------------------------------------------------------
 STATE_BUSY_TIMEOUT_S: Final = 10.0
 STATE_CONNECT_TIMEOUT_S: Final = 10.0
@@ -166,6 +174,15 @@ LEASE_STALE_S: Final = 3600
 """Without a write for so long a run is probably dead: its longest pauses are some minutes."""
 CHECK_AHEAD_S: Final = 24 * 3600
 """How early `status --check` speaks of a campaign that nobody has handed over: once a day is often enough to ask."""
+PRICE_MEMORY_S: Final = 6 * 3600
+"""How long a price that the API named serves later plans; apply always asks."""
+PRICE_MEMORY_BYTES_MAX: Final = 4 * 1024 * 1024
+PRICE_MEMORY_FIGURES_MAX: Final = 10_000
+PRICE_FILE_BYTES_MAX: Final = 256 * 1024
+PRICE_FILE_FRESH_DAYS: Final = 90
+"""A price file older than this is named in a warning: prices change a few times a year."""
+LIMITS_REFS_MAX: Final = 8
+"""Branches that `limits_from` may lead to, one naming the next."""
 PLAN_LIFETIME_S: Final = 24 * 3600
 """A saved plan older than this is refused; prices, balances and people's minds change."""
 GIT_LEDGER_ROWS_MAX: Final = 200_000

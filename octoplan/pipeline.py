@@ -16,6 +16,7 @@ from datetime import timedelta
 from decimal import Decimal
 from functools import partial
 from typing import Final
+from zoneinfo import ZoneInfo
 
 from octoplan import limits
 from octoplan.audience.policy import InvalidPolicy, check_invalid
@@ -26,8 +27,15 @@ from octoplan.audience.resolve import Audience, AudienceSpec, resolve_audience
 from octoplan.audience.rules import NOT_ALLOWED_SOURCE
 from octoplan.audience.sources import PlannedSuppression
 from octoplan.audience.suppression import SuppressionSpec
-from octoplan.campaign.model import ContactSource, EnvironmentSettings
-from octoplan.campaign.project import Project, SuppressionList, effective_limits
+from octoplan.campaign.model import Budgets, ContactSource, EnvironmentSettings
+from octoplan.campaign.project import (
+    Project,
+    SuppressionList,
+    effective_budgets,
+    effective_limits,
+    effective_windows,
+)
+from octoplan.campaign.protected import ProtectedLimits
 from octoplan.campaign.resolve import Campaign, FoundFile, FoundFiles
 from octoplan.clock import Clock
 from octoplan.diagnostics import Finding, InvalidInput, Place, Rule, require_no_errors
@@ -36,11 +44,16 @@ from octoplan.gateway.port import Balance, Prices, SendRequest
 from octoplan.messages.compose import MessageSource, compose_message
 from octoplan.messages.template import parse_template
 from octoplan.meter import QUIET, Meter
+from octoplan.plan.budget import budget_use, check_budgets
 from octoplan.plan.build import Prepared, build_action, check_balance, check_ledger_room, describe_content
 from octoplan.plan.copies import check_planned_copies
+from octoplan.plan.duration import estimate_duration_s
+from octoplan.plan.hours import check_hours
 from octoplan.plan.model import Action, Plan
 from octoplan.plan.outgoing import Dispatch
+from octoplan.plan.price import Pricing
 from octoplan.state.home import StateReader
+from octoplan.values.local_time import load_zone
 
 NO_CONNECTION: Final = Rule("audience/no-connection", "The environment has no such connection")
 UNUSABLE: Final = Rule("campaign/unusable", "The campaign cannot be used")
@@ -59,7 +72,21 @@ class Setting:
     """For carrying out an approved plan: who was suppressed in it, by campaign id."""
     ledger_rows_max: int | None = None
     """How many recipients the state home can remember; `None` for a home without a bound."""
+    pricing: Pricing = field(default_factory=Pricing)
+    protected: ProtectedLimits = field(default_factory=ProtectedLimits)
+    """Limits and budgets of a protected branch, which hold besides those of the files here."""
     meter: Meter = QUIET
+
+    @property
+    def budgets(self) -> Budgets:
+        """The strictest of the environment's and the protected ones."""
+        return effective_budgets(self.settings.budgets, *self.protected.budgets)
+
+    @property
+    def timezone(self) -> ZoneInfo | None:
+        """The project's."""
+        name = self.project.model.defaults.timezone
+        return load_zone(name) if name else None
 
 
 def prepare_campaign(setting: Setting, campaign: Campaign) -> Prepared:
@@ -84,7 +111,9 @@ def prepare_campaign(setting: Setting, campaign: Campaign) -> Prepared:
                 setting.environment, campaign.identity, batch_size, request, message, _canary_hash(campaign, audience)
             ),
             content=describe_content(campaign, audience, request, setting.account, setting.key),
-            limits=effective_limits(setting.project.model, setting.settings, campaign.model),
+            limits=effective_limits(
+                setting.project.model, setting.settings, campaign.model, *setting.protected.limits_for(campaign)
+            ),
             on_unknown=setting.settings.on_unknown,
             key=setting.key,
         )
@@ -136,7 +165,7 @@ def build_plan(
     states = reader.campaigns()
     now = clock.now()
     decided = [
-        build_action(each, states.get(each.campaign.identity), reader, prices, clock, setting.meter)
+        build_action(each, states.get(each.campaign.identity), reader, prices, clock, setting.pricing, setting.meter)
         for each in sorted(prepared, key=lambda each: each.campaign.id)
     ]
     checked = check_planned_copies(decided, prepared)
@@ -145,6 +174,11 @@ def build_plan(
     if balance is not None:
         minimum = {each.campaign.id: each.limits.min_balance or Decimal(0) for each in prepared}
         actions = check_balance(actions, balance.amount, minimum)
+    budget = budget_use(setting.budgets, states.values(), actions, now, setting.timezone)
+    actions = check_budgets(actions, budget, None if balance is None else balance.unit)
+    campaigns = {each.campaign.id: each.campaign for each in prepared}
+    windows = effective_windows(setting.project.model, setting.settings)
+    actions = check_hours(actions, campaigns, windows, setting.settings, now)
     return Plan(
         project=setting.project.model.project,
         environment=setting.environment,
@@ -157,6 +191,14 @@ def build_plan(
         balance=None if balance is None else balance.amount,
         balance_unit=None if balance is None else balance.unit,
         findings=(*findings, *(found for each in prepared for found in each.findings)),
+        simulate="none" if prices is None else setting.pricing.simulate,
+        budget=None if budget.month is None and budget.run is None else budget,
+        limits_from=setting.protected.sources,
+        duration_s=estimate_duration_s(
+            [batch.recipients for action in actions if action.kind.sends for batch in action.batches],
+            requests_per_second=setting.settings.requests_per_second,
+            messages_per_second=setting.settings.messages_per_second,
+        ),
     )
 
 

@@ -1,7 +1,7 @@
 """
 The run: campaigns in order, batches in order, and when to stop.
 
-It stops on a signal, a stop notice, past `not_after`, on an anomaly, on an unknown outcome, and on refusals that would
+It stops on a signal, a stop notice, past a deadline, on an anomaly, on an unknown outcome, and on refusals that would
 meet the next batch too (account, funds, codes of unclear meaning). A batch refused for its content does not stop the
 others.
 
@@ -17,14 +17,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Literal, Protocol, TypeVar
 
 from octoplan import limits
 from octoplan.apply.deliver import Delivery, Ports, Status
 from octoplan.apply.lanes import Lanes
-from octoplan.clock import Clock
 from octoplan.diagnostics import ExitCode
 from octoplan.gateway.port import RefusalClass
 from octoplan.plan.outgoing import Outgoing
@@ -35,11 +34,21 @@ OnRefused = Literal["continue", "stop"]
 
 
 @dataclass(frozen=True, slots=True)
+class Deadline:
+    """No request may start at or after `at`, and why: the end of the sending hours, or the time of sending itself."""
+
+    at: datetime
+    reason: str
+    hint: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class CampaignRun:
     """
     A campaign to send: its content for the journal, and its batches as a stream that is walked once.
 
-    Batches of the canary come first. When they are done `gate` is asked whether to go on with the others.
+    `check` is asked right before it begins whether it still may. Batches of the canary come first; when they are done
+    `gate` is asked whether to go on with the others.
     """
 
     campaign: str
@@ -48,7 +57,9 @@ class CampaignRun:
     planned_batches: int
     planned_recipients: int
     not_after: datetime | None = None
+    deadlines: tuple[Deadline, ...] = ()
     gate: Callable[[Sequence[Delivery]], Halt | None] = lambda _: None
+    check: Callable[[], Halt | None] = lambda: None
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +184,8 @@ def execute(
     for campaign in campaigns:
         deliveries: list[Delivery] = []
         if halt is None:
+            halt = rules.ask(campaign.check)
+        if halt is None:
             ports.session.open_campaign(campaign.campaign, campaign.content)
             run = _Run(campaign, ports, lanes, rules)
             for delivery in run.deliveries():
@@ -252,8 +265,13 @@ class _Run:
     def _must_halt(self) -> bool:
         if self.halt is None:
             notice = self._notice()
-            self.halt = self._rules.stop_asked() or notice or _too_late(self._campaign, self._ports.clock)
+            self.halt = self._rules.stop_asked() or notice or self._too_late()
         return self.halt is not None
+
+    def _too_late(self) -> Halt | None:
+        """Whether the next request would start too late, the wait for its turn included."""
+        starts_at = self._ports.clock.now() + timedelta(seconds=self._ports.pace.delay_s())
+        return _too_late(self._campaign, starts_at)
 
     def _notice(self) -> Halt | None:
         notice = self._rules.ask(self._ports.session.stop_notice)
@@ -273,10 +291,11 @@ class _Run:
         return self._ports.clock.monotonic() - self._stopped_at >= self._rules.grace_s
 
 
-def _too_late(campaign: CampaignRun, clock: Clock) -> Halt | None:
-    if campaign.not_after is None or clock.now() <= campaign.not_after:
-        return None
-    return Halt(ExitCode.WINDOW, f"`not_after` of {campaign.campaign} has passed; the rest was not sent")
+def _too_late(campaign: CampaignRun, starts_at: datetime) -> Halt | None:
+    if campaign.not_after is not None and starts_at > campaign.not_after:
+        return Halt(ExitCode.WINDOW, f"`not_after` of {campaign.campaign} has passed; the rest was not sent")
+    passed = next((deadline for deadline in campaign.deadlines if starts_at >= deadline.at), None)
+    return None if passed is None else Halt(ExitCode.WINDOW, passed.reason, passed.hint)
 
 
 def _halt_after(delivery: Delivery, on_refused: OnRefused) -> Halt | None:

@@ -22,12 +22,14 @@ from octoplan.campaign.source import check_relative
 from octoplan.limits import (
     DESCRIPTION_CHARACTERS_MAX,
     LANES_MAX,
+    OVERRIDES_MAX,
     QUERY_CHARACTERS_MAX,
     RECIPIENTS_PER_BATCH_MAX,
     TEMPLATE_CHARACTERS_MAX,
     VAR_CHARACTERS_MAX,
     WHERE_CHARACTERS_MAX,
 )
+from octoplan.rulebook.data import RULE_ID_PATTERN
 from octoplan.values.local_time import WRITTEN_TIME_PATTERN, load_zone, parse_written_time
 from octoplan.values.names import IDENTIFIER_PATTERN, IDENTIFIER_RULE, REFERENCE_PATTERN, VARIABLE_PATTERN
 from octoplan.values.sender import SENDER_PATTERN, Sender
@@ -35,14 +37,19 @@ from octoplan.values.web_address import ADDRESS_PATTERN, PREFIX_PATTERN, check_a
 
 SANDBOX: Final = "sandbox"
 """The built-in environment."""
+DEFAULT_CAMPAIGNS: Final = ("campaigns/**/*.yaml",)
+"""Where campaign files are if the project does not say."""
 
 MessageType = Literal["sms_premium", "sms_low_cost"]
 Purpose = Literal["wholesale", "alert"]
+Windows = Literal["enforce", "strict", "warn", "off"]
+"""What the rules on sending hours do: errors block; warnings too; nothing blocks; they are not looked at."""
 
 _SCALAR: Final = ["string", "number", "boolean"]
 """What an editor may take a text for: `2027` and `true` are text to octoplan wherever text is asked for."""
 _PATH_PATTERN: Final = r"(?!/)(?!.*(?:^|/)\.[^/])[^\\]+"
 SHARE_PATTERN: Final = r"([0-9]{1,3}(?:\.[0-9]{1,4})?)%"
+GIT_REF_PATTERN: Final = r"(?!.*(?:\.\.|//|\.lock(?:/|$)|/$|/\.|\.$))[A-Za-z0-9][A-Za-z0-9._-]*(?:/[A-Za-z0-9._-]+)+"
 DURATION_PATTERN: Final = r"([1-9][0-9]{0,3})(?:min|h|d)"
 _UNITS: Final = {"min": "minutes", "h": "hours", "d": "days"}
 _LOOPBACK: Final = ("localhost", "127.0.0.1", "::1")
@@ -270,6 +277,11 @@ Variable = Annotated[
     _matching(VARIABLE_PATTERN, "a variable's name has letters without accents, digits and `_`, no digit first"),
     _schema("string", VARIABLE_PATTERN),
 ]
+RuleId = Annotated[
+    str,
+    _matching(RULE_ID_PATTERN, "the id of a rule as `octoplan rules` lists it, such as `window/fr-hours`"),
+    _schema("string", RULE_ID_PATTERN, examples=["window/fr-sunday"]),
+]
 Line = Annotated[str, _without_controls("", DESCRIPTION_CHARACTERS_MAX), _ANY_TEXT]
 Prose = Annotated[str, _without_controls("\n", DESCRIPTION_CHARACTERS_MAX), _ANY_TEXT]
 Query = Annotated[str, _without_controls("\n\t", QUERY_CHARACTERS_MAX), _ANY_TEXT]
@@ -307,6 +319,14 @@ Reference = Annotated[
 Url = Annotated[str, AfterValidator(_check_url), WithJsonSchema({"type": "string", "pattern": r"^https?://[^\s@?#]+$"})]
 Proxy = Annotated[
     str, AfterValidator(_check_proxy), WithJsonSchema({"type": "string", "pattern": r"^(https?://|env/)[^\s@]+$"})
+]
+GitRef = Annotated[
+    str,
+    _matching(
+        GIT_REF_PATTERN,
+        "a branch of a remote as `origin/main`, or a full name as `refs/remotes/origin/main`",
+    ),
+    _schema("string", GIT_REF_PATTERN, examples=["origin/main"]),
 ]
 Account = Annotated[
     str,
@@ -429,6 +449,17 @@ class Schedule(Strict):
     """After this nothing is sent any more: a late run refuses, it never turns into "send now"."""
     hand_over: Duration | None = None
     """Hand the messages to the API no earlier than this before `at`, such as `2h`: until then they can be stopped."""
+    clock_change: Literal["refuse", "earlier", "later"] = "refuse"
+    """What to do with a local time that clocks skip or show twice: refuse it, or take the earlier or later reading."""
+
+
+class Override(Strict):
+    """A rule that does not count for one campaign. It is shown in the plan, with the reason."""
+
+    rule: RuleId
+    """The rule's id, as findings and `octoplan rules` show it."""
+    reason: Line
+    """Why it may be broken here; for whoever reviews the campaign."""
 
 
 class Canary(Strict):
@@ -489,6 +520,8 @@ class CampaignModel(Strict):
     recipients: Recipients
     schedule: Schedule = Schedule()
     limits: Limits = Limits()
+    overrides: tuple[Override, ...] = Field(default=(), max_length=OVERRIDES_MAX)
+    """Warnings, and rules on sending hours, that do not count for this campaign."""
     audience: Literal["frozen", "growing"] = "frozen"
     """`frozen`: an edited list of a sent campaign is a conflict. `growing`: people added since are sent to."""
     canary: Canary | None = None
@@ -526,6 +559,8 @@ class Defaults(Strict):
     """IANA name."""
     sender: SenderName | None = None
     """For premium messages."""
+    windows: Windows | None = None
+    """What the rules on sending hours do in environments that do not say; default: `enforce`."""
 
 
 class Credentials(Strict):
@@ -570,6 +605,17 @@ class AllowedSource(Strict):
     """Headers of the request, such as `Authorization`, each with the variable that holds its value."""
 
 
+class Budgets(Strict):
+    """What all campaigns of an environment may cost together. While a cost is unknown, nothing is sent."""
+
+    month: Amount | None = None
+    """In a calendar month of the project's time zone, with what was billed in it before."""
+    run: Amount | None = None
+    """In one `apply`."""
+    currency: Line | None = None
+    """What the amounts are in, such as `EUR`; a wallet in another unit is refused."""
+
+
 class EnvironmentSettings(Strict):
     """What every environment has, the built-in one too."""
 
@@ -578,6 +624,12 @@ class EnvironmentSettings(Strict):
     sources: tuple[AllowedSource, ...] = ()
     """From where on the web lists may be taken; without it from nowhere."""
     limits: Limits = Limits()
+    budgets: Budgets = Budgets()
+    """What all campaigns together may cost."""
+    prices: DataPath | None = None
+    """A file of dated prices, for plans that do not ask the API (`plan --offline`)."""
+    limits_from: GitRef | None = None
+    """A protected branch such as `origin/main`: its limits and budgets hold too, the stricter of both."""
     allow_numbers: tuple[Number, ...] | None = Field(default=None, repr=False)
     """Only these numbers may be written to; without it all may. For environments that are not production."""
     concurrency: Lanes = 1
@@ -592,6 +644,8 @@ class EnvironmentSettings(Strict):
     """When it is unknown whether a request arrived: repeat the very same request while that is safe, or stop."""
     batch_size: BatchSize = RECIPIENTS_PER_BATCH_MAX
     """Most recipients in one request; the smaller of this and the campaign's counts."""
+    windows: Windows | None = None
+    """What the rules on sending hours do; default: the project's, `warn` in the sandbox, which sends to nobody."""
 
 
 class Sandbox(EnvironmentSettings):
@@ -635,7 +689,7 @@ class ProjectModel(Strict):
 
     project: Identifier
     """The project's id."""
-    campaigns: tuple[Glob, ...] = ("campaigns/**/*.yaml",)
+    campaigns: tuple[Glob, ...] = DEFAULT_CAMPAIGNS
     """Where the campaign files are: `*` within a name, `**` for any folders."""
     default_environment: Identifier = SANDBOX
     """The environment of commands without `--env`."""
@@ -643,4 +697,6 @@ class ProjectModel(Strict):
     suppression: tuple[Suppression, ...] = ()
     """Lists of numbers that get nothing."""
     limits: Limits = Limits()
+    limits_from: GitRef | None = None
+    """A protected branch such as `origin/main`: its limits and budgets hold too, the stricter of both."""
     environments: Environments = Environments()

@@ -11,12 +11,14 @@ from pathlib import Path
 
 import click
 
+from octoplan.apply.deadlines import deadlines_of
 from octoplan.apply.deliver import Delivery, Ports, Status, deliver
 from octoplan.apply.execute import ApplyReport, CampaignRun, Halt, Rules, execute
 from octoplan.apply.lanes import ThreadLanes
 from octoplan.apply.pace import Pace
 from octoplan.cli.outputs import Output, emit, output_option, require_one_stdout
 from octoplan.cli.planning import Planned, Selection, endpoint_of, planning, timings_option
+from octoplan.cli.pricing import open_pricing, recheck
 from octoplan.cli.signals import StopSignals
 from octoplan.cli.terminal import colour_on, is_interactive, width
 from octoplan.cli.wiring import (
@@ -29,6 +31,7 @@ from octoplan.cli.wiring import (
     require_durable_home,
     require_no_stop,
 )
+from octoplan.clock import Clock
 from octoplan.diagnostics import Blocked, ExitCode, InvalidInput, OctoplanError, ReportFailed
 from octoplan.gateway.octopush import OctopushGateway
 from octoplan.gateway.port import Balance
@@ -95,8 +98,19 @@ def command(
         selection = Selection(campaigns)
         if saved is not None:
             selection = Selection(tuple(saved.campaigns), may_be_gone=True)
+        # Figures of earlier plans never serve here: what is sent is held against what the API says now.
+        simulate = "strata" if saved is None else saved.simulate
+        pricing = stack.enter_context(open_pricing(workspace, simulate, recalls=False))
         planned = stack.enter_context(
-            planning(workspace, gateway, selection, endpoint=endpoint_of(workspace), reader=session, saved=saved)
+            planning(
+                workspace,
+                gateway,
+                selection,
+                endpoint=endpoint_of(workspace),
+                reader=session,
+                saved=saved,
+                pricing=pricing,
+            )
         )
         if wants_timings:
             click.echo(render_timings(planned.timings), err=True, nl=False)
@@ -183,7 +197,7 @@ def _send(
     ports = Ports(gateway, session, signals, pace, settings.on_unknown, signals.is_asked)
     lanes = ThreadLanes(lambda batch: deliver(batch, ports), settings.concurrency)
     rules = Rules(signals.halt, settings.on_refused, ask=signals.ask)
-    runs = _runs(planned, session, lambda: signals.ask(gateway.balance))
+    runs = list(_runs(planned, session, lambda: signals.ask(gateway.balance), gateway.balance, workspace.clock))
     return execute(runs, ports, lanes, rules, on_delivery=_Progress(planned.plan.requests))
 
 
@@ -205,7 +219,9 @@ Balances = Callable[[], Balance | None]
 """Asks what is left in the wallet; `None` if somebody asked to stop before the answer."""
 
 
-def _runs(planned: Planned, session: StateSession, balance: Balances) -> Iterator[CampaignRun]:
+def _runs(
+    planned: Planned, session: StateSession, balance: Balances, ask_balance: Balances, clock: Clock
+) -> Iterator[CampaignRun]:
     prepared = {each.campaign.id: each for each in planned.prepared}
     for action in planned.plan.sending:
         each = prepared[action.campaign]
@@ -216,7 +232,9 @@ def _runs(planned: Planned, session: StateSession, balance: Balances) -> Iterato
             planned_batches=len(action.batches),
             planned_recipients=action.recipients,
             not_after=each.campaign.not_after,
+            deadlines=deadlines_of(action),
             gate=_gate(each, balance, planned.plan),
+            check=recheck(action, each, planned.setting, session, ask_balance, clock.now),
         )
 
 

@@ -35,6 +35,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "cancel": "Take back what is scheduled, where the API can",
     "state": "Break a stale lease, forget a campaign",
     "lock": "Check, rebuild or merge the lock file",
+    "rules": "What octoplan checks, and who says so",
     "schema": "Print or write the JSON Schemas for editors",
     "sandbox": "Run the local API that sends nothing",
     "doctor": "Check credentials, account, state and clock",

@@ -11,6 +11,7 @@ import click
 
 from octoplan.cli.outputs import Output, emit, output_option, require_one_stdout
 from octoplan.cli.planning import Planned, Selection, endpoint_of, planning, timings_option
+from octoplan.cli.pricing import chosen_simulation, offline_option, open_pricing, simulate_option
 from octoplan.cli.terminal import colour_on, width
 from octoplan.cli.wiring import campaign_option, environment_option, open_gateway, open_workspace
 from octoplan.diagnostics import ExitCode
@@ -27,7 +28,8 @@ from octoplan.views.timings import render_timings
 @environment_option
 @campaign_option
 @click.option("--out", type=click.Path(path_type=Path), help="Save the plan for `octoplan apply FILE`.")
-@click.option("--offline", is_flag=True, help="Ask the API nothing; costs are then unknown.")
+@simulate_option
+@offline_option
 @click.option("--detailed-exitcode", is_flag=True, help="Exit 2 if apply would send something.")
 @click.option("--no-cache", is_flag=True, help="Check every list anew, also one that did not change.")
 @timings_option
@@ -39,6 +41,7 @@ def command(
     environment: str | None,
     campaigns: tuple[str, ...],
     out: Path | None,
+    simulate: str | None,
     offline: bool,
     detailed_exitcode: bool,
     no_cache: bool,
@@ -51,15 +54,18 @@ def command(
     PATHS are campaign files or folders; without them all campaigns of the project are planned.
     """
     chosen = require_one_stdout(outputs)
+    asked = chosen_simulation(simulate, offline=offline)
     with ExitStack() as stack:
         workspace = stack.enter_context(open_workspace(context, environment))
-        prices = None if offline else stack.enter_context(open_gateway(workspace, PriceGateway))
+        prices = None if asked == "none" else stack.enter_context(open_gateway(workspace, PriceGateway))
+        # What is going to be approved shows what the API says today.
+        pricing = stack.enter_context(open_pricing(workspace, asked, recalls=out is None))
         selection = Selection(campaigns, paths)
         # What a program reads or apply takes is never from the cache.
         is_for_eyes = out is None and all(output.kind == "text" for output in chosen)
         cache: Literal["use", "renew"] = "use" if is_for_eyes and not no_cache else "renew"
         planned = stack.enter_context(
-            planning(workspace, prices, selection, endpoint=endpoint_of(workspace), cache=cache)
+            planning(workspace, prices, selection, endpoint=endpoint_of(workspace), cache=cache, pricing=pricing)
         )
         plan = planned.plan
         for campaign, since in planned.unchanged_since.items():

@@ -17,6 +17,8 @@ from octoplan.campaign.model import Environment, EnvironmentSettings
 from octoplan.campaign.project import Project, load_campaigns
 from octoplan.campaign.resolve import Campaign
 from octoplan.campaign.rules import NO_CAMPAIGNS
+from octoplan.catalogue import check_overrides
+from octoplan.cli.pricing import pricing_findings, protected_limits
 from octoplan.cli.progress import Progress
 from octoplan.cli.wiring import Workspace, account_of
 from octoplan.diagnostics import Finding, InvalidInput, StateUnavailable, UnknownOutcome, require_no_errors
@@ -25,6 +27,7 @@ from octoplan.meter import Meter
 from octoplan.pipeline import Setting, build_plan, prepare_campaigns
 from octoplan.plan.build import Prepared
 from octoplan.plan.model import Plan
+from octoplan.plan.price import Pricing
 from octoplan.plan.saved import SavedPlan
 from octoplan.state.home import StateReader
 from octoplan.state.journal import CampaignState, Phase
@@ -56,6 +59,7 @@ class Planned:
 
     plan: Plan
     prepared: tuple[Prepared, ...]
+    setting: Setting
     timings: Timings
     unchanged_since: Mapping[str, datetime]
     """Campaigns that were not planned anew, by id."""
@@ -69,6 +73,7 @@ def select_campaigns(project: Project, selection: Selection) -> tuple[list[Campa
     """
     campaigns, findings = load_campaigns(project, list(selection.paths) or None)
     chosen = [campaign for campaign in campaigns if not selection.ids or campaign.id in selection.ids]
+    findings += check_overrides(campaigns)
     if selection.ids and {campaign.id for campaign in chosen} == set(selection.ids):
         # All that were asked for are sound: what is wrong with others does not stand in their way.
         files = {campaign.file for campaign in chosen}
@@ -93,6 +98,7 @@ def planning(
     reader: StateReader | None = None,
     saved: SavedPlan | None = None,
     cache: Literal["use", "renew"] | None = None,
+    pricing: Pricing | None = None,
 ) -> Iterator[Planned]:
     """
     Plan the chosen campaigns, with progress on standard error; audiences stay open for the length of the context.
@@ -108,6 +114,7 @@ def planning(
     _warn_of_old_lock(workspace, reader)
     key = workspace.home.key
     planned = {name: each.suppressed for name, each in saved.campaigns.items()} if saved else {}
+    pricing = pricing or Pricing()
     with contextlib.ExitStack() as audiences:
         with Progress(sys.stderr) as progress:
             meter = Meter(progress.tell)
@@ -120,10 +127,13 @@ def planning(
                 key,
                 planned,
                 ledger_rows_max(workspace.settings),
+                pricing,
+                protected_limits(workspace),
                 meter,
             )
             memory = None
-            if cache is not None:
+            # What prices and limits were kept elsewhere is not part of what an entry is found by.
+            if cache is not None and pricing.table is None and not setting.protected.sources:
                 with meter.stage("cache"):
                     memory = Unchanged(setting, reader, workspace.clock, campaigns, is_offline=prices is None)
             known = memory.recall() if memory is not None and cache == "use" else {}
@@ -141,6 +151,7 @@ def planning(
                 findings=(
                     *workspace.findings,
                     *warnings,
+                    *pricing_findings(workspace, pricing),
                     *(found for each in known.values() for found in each.findings),
                 ),
                 known=[each.action for each in known.values()],
@@ -150,7 +161,8 @@ def planning(
             if memory is not None:
                 with meter.stage("cache"):
                     memory.remember(prepared, plan.actions, plan.created_at)
-        yield Planned(plan, prepared, Timings.of(meter), {name: each.planned_at for name, each in known.items()})
+        unchanged = {name: each.planned_at for name, each in known.items()}
+        yield Planned(plan, prepared, setting, Timings.of(meter), unchanged)
 
 
 def _require_same_balance(workspace: Workspace, before: Balance, after: Balance, reader: StateReader) -> None:

@@ -7,19 +7,21 @@ must be settled; what remains is checked against times and limits; then it is se
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
-from typing import Literal
+from typing import Final, Literal
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from octoplan.audience.resolve import Audience
-from octoplan.campaign.check import check_times
+from octoplan.campaign.check import check_times, drop_overridden
 from octoplan.campaign.model import CampaignModel, Limits
 from octoplan.campaign.resolve import Campaign
+from octoplan.campaign.words import check_by_country
 from octoplan.clock import Clock
 from octoplan.diagnostics import ExitCode, Finding
 from octoplan.digests import DigestKey, canonical_json, content_digest
@@ -35,16 +37,22 @@ from octoplan.plan.model import (
     Cost,
     ExclusionLine,
     MessageSummary,
+    Overridden,
     PlannedBatch,
     Reason,
     UnitPrice,
+    ZoneCount,
 )
 from octoplan.plan.outgoing import Dispatch, Outgoing, fresh_batches, reopened_batches
-from octoplan.plan.price import Priced, Sample, batch_cost, price_strata
+from octoplan.plan.price import Priced, Pricer, Pricing, Sample, batch_cost, campaign_cost
 from octoplan.plan.window import in_window
+from octoplan.rulebook.zones import Zones, count_zones
 from octoplan.state.home import StateReader
 from octoplan.state.journal import CampaignState, Phase
+from octoplan.state.spending import add_spending
 from octoplan.values.amount import render_amount
+
+_STRATA: Final = Pricing()
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +69,10 @@ class Prepared:
 
     @property
     def findings(self) -> tuple[Finding, ...]:
-        """What was noticed about its contacts and its text."""
-        return (*self.audience.findings, *self.dispatch.message.findings)
+        """What was noticed about its contacts, its text and its countries, but for what the campaign overrides."""
+        by_country = check_by_country(self.campaign, self.audience.countries)
+        found = [*self.audience.findings, *self.dispatch.message.findings, *by_country]
+        return tuple(drop_overridden(found, self.campaign.model.overrides))
 
 
 @dataclass(slots=True)
@@ -74,6 +84,8 @@ class _Draft:
     samples: dict[Stratum, Sample] = field(default_factory=dict)
     lost: int = 0
     """Unknown batches that can no longer be made as they were."""
+    zones: Counter[tuple[str, Zones]] = field(default_factory=Counter)
+    """Recipients of marketing by country and time zones."""
 
     @property
     def batches(self) -> list[Outgoing]:
@@ -128,6 +140,7 @@ def build_action(
     reader: StateReader,
     prices: Prices | None,
     clock: Clock,
+    pricing: Pricing = _STRATA,
     meter: Meter = QUIET,
 ) -> Action:
     """
@@ -141,33 +154,50 @@ def build_action(
     conflicts = list(_conflicts(prepared.content, state))
     if conflicts:
         return _action(prepared, state, ActionKind.CONFLICT, conflicts)
-    draft = _draft(prepared, state, reader, meter)
+    pricer = Pricer(prepared.dispatch.request, prices, pricing, clock.now())
+    draft = _draft(prepared, state, reader, pricer, meter)
     with meter.stage("prices", len(draft.samples)) as told:
-        priced = price_strata(draft.samples, prices, told)
+        priced = pricer.price(draft.samples, told)
     with meter.stage("decide"):
-        batches = [_planned(batch, priced) for batch in draft.batches]
-        cost = _cost(draft, batches, priced)
+        batches = [plan_batch(batch, priced) for batch in draft.batches]
+        cost = campaign_cost(draft.batches, batches, priced)
         kind, reasons = _decide(prepared, state, draft, cost, priced, reader, clock)
-        return _action(prepared, state, kind, reasons, batches, cost)
+        zones = tuple(ZoneCount(country, names, number) for (country, names), number in sorted(draft.zones.items()))
+        return replace(_action(prepared, state, kind, reasons, batches, cost), zones=zones)
 
 
 # --- what is still to be sent -----------------------------------------------------------------------------------------
 
 
-def _draft(prepared: Prepared, state: CampaignState | None, reader: StateReader, meter: Meter) -> _Draft:
+def _draft(
+    prepared: Prepared, state: CampaignState | None, reader: StateReader, pricer: Pricer, meter: Meter
+) -> _Draft:
     draft = _Draft()
     if state is not None:
         with meter.stage("repeats") as told:
             for batch in reopened_batches(prepared.dispatch, state, reader):
+                for rows in batch.rows:
+                    _note_zones(prepared, draft, rows)
                 draft.reopened.append(_light(batch))
                 told(batch.recipients)
         draft.lost = len(state.in_phase(Phase.OPEN)) - len(draft.reopened)
+
+    def watch(rows: pa.RecordBatch) -> None:
+        _note_zones(prepared, draft, rows)
+
     with meter.stage("batches", prepared.audience.recipients) as told:
-        for batch in fresh_batches(prepared.dispatch, state, reader, meter=meter):
+        for batch in fresh_batches(prepared.dispatch, state, reader, watch=watch, meter=meter):
             _add_samples(draft.samples, batch)
+            pricer.see(batch)
             draft.fresh.append(_light(batch))
             told(batch.recipients)
     return draft
+
+
+def _note_zones(prepared: Prepared, draft: _Draft, rows: pa.RecordBatch) -> None:
+    """Only marketing has sending hours."""
+    if prepared.dispatch.request.purpose == "wholesale":
+        draft.zones.update(count_zones([(rows.column("phone"), rows.column("country"))]))
 
 
 def _light(batch: Outgoing) -> Outgoing:
@@ -192,32 +222,18 @@ def _first_contact(rows: Sequence[pa.RecordBatch], stratum: Stratum) -> bytes:
     raise AssertionError("a batch has a recipient of each of its strata")
 
 
-def _planned(batch: Outgoing, priced: Priced) -> PlannedBatch:
-    fee = batch.request.auto_remove_blacklisted_numbers
+def plan_batch(batch: Outgoing, priced: Priced) -> PlannedBatch:
+    """A batch as the plan shows it, with its cost."""
     return PlannedBatch(
         digest=batch.digest,
         request_id=batch.request_id,
         attempt=batch.attempt,
         recipients=batch.recipients,
         segments=batch.segments,
-        cost=batch.cost if batch.opened_at is not None else batch_cost(batch.strata, priced, fee=fee),
+        cost=batch_cost(batch, priced),
         repeat=batch.opened_at is not None,
         canary=batch.is_canary,
     )
-
-
-def _cost(draft: _Draft, batches: Sequence[PlannedBatch], priced: Priced) -> Cost:
-    known = [batch.cost for batch in batches if batch.cost is not None]
-    total = sum(known, Decimal(0)) if len(known) == len(batches) else None
-    counts: dict[Stratum, int] = {}
-    for batch in draft.fresh:
-        for stratum, number in batch.strata.items():
-            counts[stratum] = counts.get(stratum, 0) + number
-    units = tuple(
-        UnitPrice(country, segments, counts[country, segments], priced.prices.get((country, segments)))
-        for country, segments in sorted(counts)
-    )
-    return Cost(total, priced.source, units)
 
 
 # --- what to do about it ----------------------------------------------------------------------------------------------
@@ -322,7 +338,8 @@ def _check_limits(prepared: Prepared, state: CampaignState | None, draft: _Draft
     """Limits hold for the whole campaign: what was sent before counts too."""
     limits = prepared.limits
     sent_recipients = state.sent_recipients if state else 0
-    sent_cost = _sent_cost(state) or Decimal(0)
+    repeated = {(state.campaign, batch.digest) for batch in draft.reopened} if state else set()
+    billed = add_spending([state] if state else [], repeated=repeated).total
     recipients = sent_recipients + draft.recipients
     if limits.max_recipients is not None and recipients > limits.max_recipients:
         yield _over("max-recipients", f"{recipients:,} recipients, the limit is {limits.max_recipients:,}")
@@ -332,11 +349,12 @@ def _check_limits(prepared: Prepared, state: CampaignState | None, draft: _Draft
         number = sum(count for size, count in histogram.items() if size > limits.max_segments)
         yield _over("max-segments", f"{number:,} recipients get {longest} parts, the limit is {limits.max_segments}")
     if limits.max_cost is not None:
-        if cost.total is None:
-            detail = f"the cost is unknown, so it cannot be shown to stay under {render_amount(limits.max_cost)}"
+        if cost.total is None or billed is None:
+            what = "the cost" if cost.total is None else "what was billed for it before"
+            detail = f"{what} is unknown, so it cannot be shown to stay under {render_amount(limits.max_cost)}"
             yield Reason("cost-unknown", detail, exit_code=ExitCode.BLOCKED)
-        elif sent_cost + cost.total > limits.max_cost:
-            total, limit = render_amount(sent_cost + cost.total), render_amount(limits.max_cost)
+        elif billed + cost.total > limits.max_cost:
+            total, limit = render_amount(billed + cost.total), render_amount(limits.max_cost)
             yield _over("max-cost", f"it costs {total}, the limit is {limit}")
     if limits.max_unit_price is not None:
         yield from _check_unit_prices(cost.unit_prices, limits.max_unit_price)
@@ -393,8 +411,11 @@ def _paused_growth(prepared: Prepared, state: CampaignState | None, now: datetim
 
 def _check_unit_prices(units: Iterable[UnitPrice], limit: Decimal) -> Iterator[Reason]:
     for unit in units:
-        if unit.price is None or unit.price > limit:
-            where = f"one message of {unit.segments} part(s) to {unit.country}"
+        where = f"one message of {unit.segments} part(s) to {unit.country}"
+        if unit.price is None:
+            detail = f"the price of {where} is unknown, so it cannot be shown to stay under {render_amount(limit)}"
+            yield Reason("cost-unknown", detail, exit_code=ExitCode.BLOCKED)
+        elif unit.price > limit:
             yield _over(
                 "max-unit-price", f"{where} costs {render_amount(unit.price)}, the limit is {render_amount(limit)}"
             )
@@ -453,23 +474,34 @@ def check_balance(actions: Sequence[Action], balance: Decimal, minimum: Mapping[
     """
     Block what the wallet does not pay for, in the order of the actions.
 
-    `minimum` is what must remain in the wallet after each campaign, by id.
+    `minimum` is what must remain in the wallet after each campaign, by id. A cost that is unknown blocks only where
+    something must remain: the API itself refuses what the wallet does not pay for.
     """
     checked = []
     left = balance
     for action in actions:
+        keep = minimum.get(action.campaign, Decimal(0))
+        reason = check_wallet(action, left, keep) if action.kind.sends else None
+        if reason is not None:
+            checked.append(replace(action, kind=ActionKind.BLOCKED, reasons=(*action.reasons, reason)))
+            continue
         if action.kind.sends and action.cost.total is not None:
-            after = left - action.cost.total
-            keep = minimum.get(action.campaign, Decimal(0))
-            if after < keep:
-                cost = render_amount(action.cost.total)
-                detail = f"the wallet holds {render_amount(left)}, this costs {cost}, {render_amount(keep)} must remain"
-                reason = Reason("balance-too-low", detail, "add credit, or send less", ExitCode.BLOCKED)
-                checked.append(replace(action, kind=ActionKind.BLOCKED, reasons=(*action.reasons, reason)))
-                continue
-            left = after
+            left -= action.cost.total
         checked.append(action)
     return tuple(checked)
+
+
+def check_wallet(action: Action, left: Decimal, keep: Decimal) -> Reason | None:
+    """Why a wallet that holds `left` does not pay for a campaign if `keep` must remain; `None` if it does."""
+    total = action.cost.total
+    if total is None:
+        detail = f"the cost is unknown, so it cannot be shown that {render_amount(keep)} remain in the wallet"
+        return Reason("cost-unknown", detail, exit_code=ExitCode.BLOCKED) if keep else None
+    if left - total >= keep:
+        return None
+    cost = render_amount(total)
+    detail = f"the wallet holds {render_amount(left)}, this costs {cost}, {render_amount(keep)} must remain"
+    return Reason("balance-too-low", detail, "add credit, or send less", ExitCode.BLOCKED)
 
 
 # --- the action as it is shown ----------------------------------------------------------------------------------------
@@ -512,6 +544,7 @@ def _action(
         not_after=campaign.not_after,
         sent_recipients=state.sent_recipients if state else 0,
         sent_cost=_sent_cost(state),
+        overrides=tuple(Overridden(each.rule, each.reason) for each in campaign.model.overrides),
     )
 
 

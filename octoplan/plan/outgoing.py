@@ -9,7 +9,7 @@ Invariants:
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
@@ -102,16 +102,17 @@ def fresh_batches(
     state: CampaignState | None,
     reader: StateReader,
     *,
+    watch: Callable[[pa.RecordBatch], None] = lambda _: None,
     meter: Meter = QUIET,
 ) -> Iterator[Outgoing]:
     """
-    Everybody who is not in the campaign's ledger, packed; the canary first, then the others.
+    Everybody who is not in the campaign's ledger, packed; the canary first, then the others. `watch` sees the rows.
 
     The ledger is asked while the rows stream by, so batches sent in the meantime do not matter: their rows have passed.
     """
     bits = [bucket_bits(count) for count in dispatch.message.recipients_per_text]
     for is_canary in (True, False) if dispatch.canary_hash is not None else (False,):
-        rows = _unwritten(dispatch, reader, meter, is_canary=is_canary)
+        rows = _unwritten(dispatch, reader, watch, meter, is_canary=is_canary)
         # The canary is small: cut into buckets it would be many requests.
         cuts = [0] * len(bits) if is_canary else bits
         texts = dispatch.message.texts
@@ -164,7 +165,14 @@ def _outgoing(
     )
 
 
-def _unwritten(dispatch: Dispatch, reader: StateReader, meter: Meter, *, is_canary: bool) -> Iterator[pa.RecordBatch]:
+def _unwritten(
+    dispatch: Dispatch,
+    reader: StateReader,
+    watch: Callable[[pa.RecordBatch], None],
+    meter: Meter,
+    *,
+    is_canary: bool,
+) -> Iterator[pa.RecordBatch]:
     for rows in dispatch.message.batches():
         wanted = rows
         if dispatch.canary_hash is not None:
@@ -173,7 +181,9 @@ def _unwritten(dispatch: Dispatch, reader: StateReader, meter: Meter, *, is_cana
         with meter.part("ledger") as told:
             told(len(wanted))
             written = reader.written(dispatch.campaign, wanted.column("phone"))
-        yield wanted if written.null_count == len(written) else wanted.filter(written.is_null())
+        fresh = wanted if written.null_count == len(written) else wanted.filter(written.is_null())
+        watch(fresh)
+        yield fresh
 
 
 def _rows_of(dispatch: Dispatch, digests: Sequence[str], reader: StateReader) -> Mapping[str, list[pa.RecordBatch]]:

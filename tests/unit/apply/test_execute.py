@@ -17,7 +17,7 @@ import pyarrow as pa
 import pytest
 
 from octoplan.apply.deliver import Delivery, Ports, Status, deliver
-from octoplan.apply.execute import ApplyReport, CampaignReport, CampaignRun, Halt, Rules, execute
+from octoplan.apply.execute import ApplyReport, CampaignReport, CampaignRun, Deadline, Halt, Rules, execute
 from octoplan.apply.lanes import InlineLanes, ThreadLanes
 from octoplan.apply.pace import Pace
 from octoplan.diagnostics import ExitCode
@@ -103,9 +103,12 @@ class Bench:
         run = CampaignRun(name, {}, lambda: iter(batches), len(batches), len(batches))
         return replace(run, **more)  # type: ignore[arg-type]
 
-    def run(self, *campaigns: CampaignRun, lanes: int = 0, rules: Rules | None = None) -> ApplyReport:
-        """`lanes` 0 is the caller's own thread."""
-        ports = Ports(self.api, self.session, self.clock, Pace(self.clock), on_unknown="stop")
+    def run(
+        self, *campaigns: CampaignRun, lanes: int = 0, rules: Rules | None = None, rate: Decimal | None = None
+    ) -> ApplyReport:
+        """`lanes` 0 is the caller's own thread; `rate` is in requests a second."""
+        pace = Pace(self.clock, requests_per_second=rate)
+        ports = Ports(self.api, self.session, self.clock, pace, on_unknown="stop")
 
         def send(batch: Outgoing) -> Delivery:
             return deliver(batch, ports)
@@ -255,6 +258,27 @@ def test_not_after_is_looked_at_before_each_batch(bench: Bench) -> None:
 
     bench.api.answer = answer
     report = bench.run(bench.campaign(bench.batches(), not_after=latest))
+    assert (bench.phases(), report.exit_code) == ([Phase.SENT] * 2, ExitCode.WINDOW)
+
+
+def test_the_end_of_the_sending_hours_is_looked_at_before_each_batch(bench: Bench) -> None:
+    """No request starts at the very moment at which they end, or later; the halt says why, and what to do."""
+    ended = Deadline(bench.clock.now() + timedelta(seconds=120), "the hours ended", "apply tomorrow")
+
+    def answer(number: int) -> Outcome:
+        bench.clock.advance(60)
+        return accept(number)
+
+    bench.api.answer = answer
+    report = bench.run(bench.campaign(bench.batches(), deadlines=(ended,)))
+    assert (bench.phases(), report.exit_code) == ([Phase.SENT] * 2, ExitCode.WINDOW)
+    assert report.halt == Halt(ExitCode.WINDOW, "the hours ended", "apply tomorrow")
+
+
+def test_a_request_does_not_wait_for_its_turn_until_the_hours_are_over(bench: Bench) -> None:
+    """At one request a minute the third would start two minutes after the first, when it is too late."""
+    ended = Deadline(bench.clock.now() + timedelta(seconds=110), "the hours ended")
+    report = bench.run(bench.campaign(bench.batches(), deadlines=(ended,)), rate=Decimal("0.0166667"))
     assert (bench.phases(), report.exit_code) == ([Phase.SENT] * 2, ExitCode.WINDOW)
 
 

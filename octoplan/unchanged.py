@@ -176,6 +176,8 @@ def _journal(reader: StateReader) -> list[Any]:
 
 
 def _files(found: FoundFiles, read: Callable[[Path], str]) -> list[list[str]]:
+    if not found.files:
+        raise FileNotFoundError("what comes from elsewhere cannot be compared")
     return [[file.name, read(file.path)] for file in found.files]
 
 

@@ -70,7 +70,7 @@ EXPLANATIONS: Final = {
     INVALID_NUMBER: (f"not a valid phone number by libphonenumber's rules (phonenumbers {phonenumbers.__version__})"),
     NOT_MOBILE: (
         "a valid number of a line that gets no SMS: fixed, premium rate, free, shared cost, a company's, voicemail or "
-        "a pager; `on_landline: keep` in the campaign's `recipients` writes to them all the same"
+        "a pager, and the campaign's `recipients` say `on_landline: exclude`"
     ),
     DUPLICATE: "another row with the same number was taken: the one with the smallest row key",
     SUPPRESSED: "the number is on a suppression list",

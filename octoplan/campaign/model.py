@@ -434,8 +434,11 @@ class Recipients(ContactSource):
     """What rows without a usable number do: they are left out and counted, or the campaign cannot be planned."""
     max_invalid: Share | None = None
     """With `exclude`: the largest share of such rows, for example `5%`; more, and the campaign cannot be planned."""
-    on_landline: Literal["exclude", "keep"] = "exclude"
-    """What numbers that get no SMS do (fixed lines, premium rate, free…): they are left out and counted, or kept."""
+    on_landline: Literal["exclude", "keep"] = "keep"
+    """
+    What numbers that hardly get SMS do (fixed lines, premium rate, free…): they are left out and counted, or kept with
+    a warning. Octopush's own sample request goes to a fixed line.
+    """
 
 
 class Schedule(Strict):

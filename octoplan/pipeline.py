@@ -153,12 +153,13 @@ def build_plan(
     endpoint: str,
     clock: Clock,
     findings: Sequence[Finding] = (),
-    known: Sequence[Action] = (),
+    known: Sequence[tuple[Campaign, Action]] = (),
 ) -> Plan:
     """
     Decide about every campaign; `prices` and `balance` are `None` for an offline plan, whose costs are unknown.
 
-    `known` are actions of campaigns that need no decision: nothing has changed since.
+    `known` are campaigns that need no decision, since nothing has changed, and what was decided. What depends on the
+    time or on other campaigns is held against them all the same.
 
     :raises AuthenticationFailed, OctoplanError: if prices cannot be asked.
     """
@@ -169,14 +170,14 @@ def build_plan(
         for each in sorted(prepared, key=lambda each: each.campaign.id)
     ]
     checked = check_planned_copies(decided, prepared)
-    actions = tuple(sorted([*known, *checked], key=lambda action: action.campaign))
+    actions = tuple(sorted([*(action for _, action in known), *checked], key=lambda action: action.campaign))
     actions = check_ledger_room(actions, states.values(), setting.ledger_rows_max)
     if balance is not None:
         minimum = {each.campaign.id: each.limits.min_balance or Decimal(0) for each in prepared}
         actions = check_balance(actions, balance.amount, minimum)
     budget = budget_use(setting.budgets, states.values(), actions, now, setting.timezone)
     actions = check_budgets(actions, budget, None if balance is None else balance.unit)
-    campaigns = {each.campaign.id: each.campaign for each in prepared}
+    campaigns = {each.id: each for each in [*(each.campaign for each in prepared), *(each for each, _ in known)]}
     windows = effective_windows(setting.project.model, setting.settings)
     actions = check_hours(actions, campaigns, windows, setting.settings, now)
     return Plan(

@@ -154,7 +154,7 @@ def planning(
                     *pricing_findings(workspace, pricing),
                     *(found for each in known.values() for found in each.findings),
                 ),
-                known=[each.action for each in known.values()],
+                known=[(each, known[each.id].action) for each in campaigns if each.id in known],
             )
             if prices is not None and before is not None:
                 _require_same_balance(workspace, before, prices.balance(), reader)

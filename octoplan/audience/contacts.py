@@ -63,6 +63,6 @@ def check_landlines(spec: AudienceSpec, found: Numbered) -> tuple[Finding, ...]:
     """A warning that counts what is paid for and most likely not delivered."""
     if not found.landlines:
         return ()
-    detail = f"{found.landlines} of {found.rows} rows have such a number; the campaign asks to keep them"
+    detail = f"{found.landlines} of {found.rows} rows have such a number, and are written to all the same"
     hint = "`on_landline: exclude` leaves them out"
     return (rules.KEPT_LANDLINES.at(spec.places("recipients.on_landline"), detail, hint),)

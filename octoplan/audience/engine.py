@@ -110,14 +110,6 @@ class Engine:
         finally:
             cursor.close()
 
-    def append(self, table: str, incoming: pa.Table | pa.RecordBatch) -> None:
-        """Insert `incoming` into `table`, matching columns by name."""
-        self._connection.register("incoming", _as_table(incoming))
-        try:
-            self._connection.execute(f"INSERT INTO {table} BY NAME SELECT * FROM incoming")  # noqa: S608
-        finally:
-            self._connection.unregister("incoming")
-
 
 def quote_text(text: str) -> str:
     """`text` as a literal of SQL."""

@@ -125,11 +125,11 @@ def planning(
                 workspace.settings,
                 account,
                 key,
-                planned,
-                ledger_rows_max(workspace.settings),
-                pricing,
-                protected_limits(workspace),
-                meter,
+                planned=planned,
+                ledger_rows_max=ledger_rows_max(workspace.settings),
+                pricing=pricing,
+                protected=protected_limits(workspace),
+                meter=meter,
             )
             memory = None
             # What prices and limits were kept elsewhere is not part of what an entry is found by.

@@ -40,14 +40,6 @@ def count_zones(batches: Iterable[tuple[pa.Array, pa.Array]]) -> Mapping[tuple[s
     return dict(sorted(found.items()))
 
 
-def zones_of_column(phones: pa.Array) -> pa.DictionaryArray:
-    """For each number an index into the distinct sets of zones, each written as names joined by commas."""
-    prefixes = pc.utf8_slice_codeunits(phones, 1, 1 + _LEVELS[-1])
-    encoded = prefixes.dictionary_encode()
-    names = [",".join(zones_of_prefix(prefix)) for prefix in encoded.dictionary.to_pylist()]
-    return pa.array(names, pa.string()).take(encoded.indices).dictionary_encode()
-
-
 def _count_prefixes(phones: pa.Array, countries: pa.Array) -> Mapping[tuple[str, str], int]:
     found: Counter[tuple[str, str]] = Counter()
     for digits in _LEVELS:

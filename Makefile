@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format schemas lock bench bench-messages phones clean
+.PHONY: help demo test lint format schemas lock bench bench-messages phones prove clean
 
 help: ## Show the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
@@ -19,7 +19,7 @@ test: $(VENV)/.dev ## Run every test, linter and type check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest -n 2
+	$(BIN)/coverage run -m pytest -n 2 --dist worksteal
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 
@@ -36,14 +36,19 @@ lock: ## Resolve the dependencies again and pin them with hashes (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	  --no-emit-find-links --no-header --upgrade pyproject.toml --extra build --extra dev -o requirements/dev.txt
 
-bench: $(VENV)/.dev ## Measure start-up
+bench: $(VENV)/.dev ## Measure start-up, the send protocol, and plans of up to ten million rows (minutes)
 	$(BIN)/python benchmarks/startup.py
+	$(BIN)/python -m benchmarks.protocol
+	$(BIN)/python benchmarks/audience.py
 
 bench-messages: $(VENV)/.dev ## Count requests for ten templates, and texts measured in a second
 	$(BIN)/python benchmarks/messages.py
 
 phones: $(VENV)/.dev ## Compare the fast way of reading phone numbers with the library, on two million inputs
 	$(BIN)/python -m tests.phones_comparison --inputs 2000000
+
+prove: $(VENV)/.dev ## Prove "never twice, never lost": simulated faults and killed processes (minutes)
+	@$(BIN)/python -m tests.simulation.prove
 
 clean: ## Remove everything that the targets made
 	rm -rf $(VENV) .octoplan .coverage* .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis

@@ -31,6 +31,8 @@ ONE_CORE_ROWS_MAX = 1_000_000
 REPEATED_ROWS_MAX = 1_000_000
 """Beyond this, once has to do."""
 REPEAT = 3
+BUSY_LOAD = 1.5
+"""How many processes wanted to run in the last minute, before the benchmark begins."""
 MB = 1024 if sys.platform != "darwin" else 1024**2
 """What `ru_maxrss` counts in, to a megabyte."""
 
@@ -136,9 +138,8 @@ def show(measured: Measured, baseline: Run | None) -> None:
     if measured.baseline is not None:
         how = "run" if measured.is_baseline_run else "from 1 million rows"
         more = "" if baseline is None else f"   {baseline.cpu_seconds:8.2f} s CPU   {baseline.peak_mb:6.0f} MB"
-        print(
-            f"  the script  {measured.baseline:8.2f} s{more}   {measured.baseline / plan.seconds:.1f} x octoplan ({how})"
-        )
+        times = f"{measured.baseline / plan.seconds:.1f} x octoplan ({how})"
+        print(f"  the script  {measured.baseline:8.2f} s{more}   {times}")
     print(f"  {'stage':<12}{'seconds':>9}{'CPU':>9}{'rows':>13}{'us a row':>10}")
     for name, (seconds, cpu_seconds, rows) in plan.said["stages"].items():
         each = f"{seconds / rows * 1e6:10.2f}" if rows else ""
@@ -162,6 +163,7 @@ def main() -> None:
     parser.add_argument("--repeat", type=int, default=REPEAT, help=f"up to {REPEATED_ROWS_MAX:,} rows; beyond: once")
     parser.add_argument("--data", type=Path, help="where the files are made, and stay; default: a temporary folder")
     chosen = parser.parse_args()
+    warn_if_busy()
     with tempfile.TemporaryDirectory(prefix="octoplan-benchmark-") as temporary:
         folder = (chosen.data or Path(temporary)).absolute()
         found = list(measure_all(sorted(chosen.rows), folder, chosen.repeat))
@@ -172,6 +174,13 @@ def main() -> None:
         slope = (last.plan.seconds - first.plan.seconds) / (last.rows - first.rows) * 1e6
         print(f"each further row from {label(first.rows)} to {label(last.rows)}: {slope:.2f} us")
     print(json.dumps({label(each.rows): each.figures() for each in found}))
+
+
+def warn_if_busy() -> None:
+    """Two threads lose more to others than one: on a busy machine only seconds of CPU can be compared."""
+    load = os.getloadavg()[0]
+    if load > BUSY_LOAD:
+        print(f"the machine is busy (load {load:.1f}): seconds on the clock mean little", flush=True)
 
 
 def measure_all(sizes: Sequence[int], folder: Path, repeat: int) -> list[Measured]:

@@ -1,8 +1,11 @@
 """
 Make the next items of an iterator in a thread, while the caller works on this one.
 
-Worth it where both sides spend their time in code that runs beside other threads, as Arrow and DuckDB do. Order, items
-and errors are those of the iterator.
+Worth it where both sides spend their time in code that runs beside other threads, as Arrow and DuckDB do.
+
+Invariants:
+- Order, items and errors are those of the iterator; it is made, read and closed in the thread and nowhere else.
+- However the caller ends, also by a signal's exception, the thread has ended before the caller goes on.
 """
 
 from __future__ import annotations
@@ -11,7 +14,7 @@ import contextlib
 import threading
 from collections.abc import Iterable, Iterator
 from queue import Full, Queue
-from typing import Final, TypeVar
+from typing import Final, Generic, TypeVar
 
 T = TypeVar("T")
 
@@ -26,42 +29,49 @@ class _End:
         self.error = error
 
 
-def ahead(items: Iterable[T], depth: int = 2) -> Iterator[T]:
-    """The items, of which at most `depth` wait. A caller that stops early ends the thread, and closes the iterator."""
-    queue: Queue[T | _End] = Queue(depth)
-    is_over = threading.Event()
+class _Maker(Generic[T]):
+    """What runs in the thread; it shares with the caller the queue and the wish to end, nothing else."""
 
-    def put(item: T | _End) -> None:
-        while not is_over.is_set():
-            with contextlib.suppress(Full):
-                queue.put(item, timeout=_WAIT_S)
-                return
+    def __init__(self, items: Iterable[T], depth: int) -> None:
+        self.queue: Queue[T | _End] = Queue(depth)
+        self.is_over = threading.Event()
+        self._items = items
 
-    def hand_over() -> None:
-        iterator = iter(items)
+    def run(self) -> None:
+        """Hand over everything and then an end, whatever happens: without it the caller would wait for ever."""
+        try:
+            self._hand_over()
+        except BaseException as raised:  # noqa: BLE001 - the caller raises it
+            self._put(_End(raised))
+        else:
+            self._put(_End(None))
+
+    def _hand_over(self) -> None:
+        iterator = iter(self._items)
         try:
             for item in iterator:
-                put(item)
-                if is_over.is_set():
+                self._put(item)
+                if self.is_over.is_set():
                     return
         finally:
             close = getattr(iterator, "close", None)
             if close is not None:
                 close()
 
-    def work() -> None:
-        # Whatever happens an end is handed over, or the caller would wait for ever.
-        try:
-            hand_over()
-        except BaseException as raised:  # noqa: BLE001 - the caller raises it
-            put(_End(raised))
-        else:
-            put(_End(None))
+    def _put(self, item: T | _End) -> None:
+        while not self.is_over.is_set():
+            with contextlib.suppress(Full):
+                self.queue.put(item, timeout=_WAIT_S)
+                return
 
-    thread = threading.Thread(target=work, name="octoplan-ahead", daemon=True)
+
+def ahead(items: Iterable[T], depth: int = 2) -> Iterator[T]:
+    """The items, of which at most `depth` wait. A caller that stops early ends the thread, and closes the iterator."""
+    maker = _Maker(items, depth)
+    thread = threading.Thread(target=maker.run, name="octoplan-ahead", daemon=True)
     try:
         thread.start()
-        while not isinstance(item := queue.get(), _End):
+        while not isinstance(item := maker.queue.get(), _End):
             yield item
         if item.error is not None:
             try:
@@ -69,7 +79,6 @@ def ahead(items: Iterable[T], depth: int = 2) -> Iterator[T]:
             finally:
                 del item  # an error that this frame holds would hold the frame, and all that it works on
     finally:
-        # In here too if a signal's handler raises, which can be between any two steps.
-        is_over.set()
+        maker.is_over.set()
         if thread.ident is not None:
             thread.join()

@@ -45,6 +45,14 @@ def write_entry(name: str, content: bytes) -> None:
         _replace(path, hashlib.sha256(content).digest() + content)
 
 
+def keep_newest(folder: str, count: int) -> None:
+    """Drop all but the `count` entries of `folder` that were written last."""
+    with contextlib.suppress(OSError, RuntimeError):
+        entries = sorted((cache_folder() / folder).iterdir(), key=lambda path: path.stat().st_mtime_ns, reverse=True)
+        for path in entries[count:]:
+            path.unlink(missing_ok=True)
+
+
 def _replace(path: Path, content: bytes) -> None:
     handle, draft = tempfile.mkstemp(dir=path.parent, prefix=".draft-")
     try:

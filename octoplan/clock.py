@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -113,3 +113,13 @@ def from_text(text: str) -> datetime:
     if moment.tzinfo is None:
         raise ValueError("a time without a zone is ambiguous")
     return moment.astimezone(UTC)
+
+
+def in_words(length: timedelta) -> str:
+    """`3 h 5 min`: the two largest units of a length of time, whole; a negative one is `0 s`."""
+    minutes, seconds = divmod(max(int(length.total_seconds()), 0), 60)
+    hours, minutes = divmod(minutes, 60)
+    days, hours = divmod(hours, 24)
+    parts = [(days, "d"), (hours, "h"), (minutes, "min"), (seconds, "s")]
+    largest = next((index for index, (number, _) in enumerate(parts) if number), len(parts) - 1)
+    return " ".join(f"{number} {unit}" for number, unit in parts[largest : largest + 2] if number or unit == "s")

@@ -84,11 +84,16 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A kind of finding with a stable code such as `campaign/unknown-field`; each stage lists its own in `rules.py`."""
+    """
+    A kind of finding with a stable code such as `campaign/unknown-field`; each stage lists its own in `rules.py`.
+
+    `source` says who asks for it; the rules of octoplan's own files and formats have none but octoplan.
+    """
 
     code: str
     summary: str
     severity: Severity = "error"
+    source: str = "octoplan"
 
     def at(self, place: Place | None, detail: str, hint: str | None = None) -> Finding:
         """Report this rule as broken at `place`."""

@@ -64,12 +64,16 @@ WORKBOOK_BYTES_MAX: Final = 2 * 1024**3
 """A workbook unpacked; its format allows about a million rows."""
 WORKBOOK_TEXTS_BYTES_MAX: Final = 256 * 1024**2
 """Texts that cells share; they are in memory."""
+ESTIMATE_SAMPLE_BYTES: Final = 64 * 1024
+"""How much of a file is looked at to guess how many records it has."""
 QUERY_CHARACTERS_MAX: Final = 20_000
 QUERY_TABLES_MAX: Final = 32
 QUERY_DEPTH_MAX: Final = 200
 """How deep the parts of a query may nest."""
 QUERY_TIME_MAX_S: Final = 300.0
 CONNECT_TIME_MAX_S: Final = 10
+DOWNLOAD_TIME_MAX_S: Final = 900.0
+"""A list on the web, from the first byte to the last."""
 """For a database to answer at all."""
 QUERY_SPILL_MAX: Final = "8GB"
 """What a query may put aside on disk; beyond that it fails."""
@@ -149,10 +153,20 @@ BACKOFF_FIRST_S: Final = 0.5
 BACKOFF_MAX_S: Final = 30.0
 STOP_GRACE_S: Final = 5.0
 """How long requests under way may take after SIGINT or SIGTERM; with everything else the process ends within 7 s."""
+STOP_TIME_MAX_S: Final = 6.5
+"""From SIGINT or SIGTERM to the end of apply, whatever still hangs."""
 LANES_MAX: Final = 32
 """Requests at once; the API's own limit is not known."""
 RETRY_AFTER_MAX_S: Final = 300.0
 """A longer Retry-After ends the run instead of holding the lease."""
+
+# --- sending hours ---------------------------------------------------------------------------------------------------
+WINDOW_SEARCH_DAYS: Final = 31
+"""How far ahead the next permitted slot is looked for: the longest run of Sundays and holidays is five days."""
+REQUEST_TIME_ESTIMATE_S: Final = 2.0
+"""What one request takes where no pace is set, for estimating when a run ends: cautious, an answer takes below 1 s."""
+OVERRIDES_MAX: Final = 50
+"""Rules that one campaign may override."""
 
 # --- state -----------------------------------------------------------------------------------------------------------
 STATE_BUSY_TIMEOUT_S: Final = 10.0
@@ -169,6 +183,19 @@ STATE_RETRY_PAUSE_S: Final = 1.0
 """Between tries after a broken connection: long enough together for a database to be restarted."""
 STATE_LOOKUP_ROWS: Final = 5_000
 """Recipients looked up in the ledger by one statement."""
+LEASE_STALE_S: Final = 3600
+"""Without a write for so long a run is probably dead: its longest pauses are some minutes."""
+CHECK_AHEAD_S: Final = 24 * 3600
+"""How early `status --check` speaks of a campaign that nobody has handed over: once a day is often enough to ask."""
+PRICE_MEMORY_S: Final = 6 * 3600
+"""How long a price that the API named serves later plans; apply always asks."""
+PRICE_MEMORY_BYTES_MAX: Final = 4 * 1024 * 1024
+PRICE_MEMORY_FIGURES_MAX: Final = 10_000
+PRICE_FILE_BYTES_MAX: Final = 256 * 1024
+PRICE_FILE_FRESH_DAYS: Final = 90
+"""A price file older than this is named in a warning: prices change a few times a year."""
+LIMITS_REFS_MAX: Final = 8
+"""Branches that `limits_from` may lead to, one naming the next."""
 PLAN_LIFETIME_S: Final = 24 * 3600
 """A saved plan older than this is refused; prices, balances and people's minds change."""
 GIT_LEDGER_ROWS_MAX: Final = 200_000
@@ -188,5 +215,9 @@ GIT_PAUSE_S: Final = 0.5
 GIT_ERROR_CHARACTERS_MAX: Final = 300
 """How much of git's own words is shown."""
 SAVED_PLAN_BYTES_MAX: Final = 256 * 1024 * 1024
+UNCHANGED_ENTRIES_MAX: Final = 500
+"""Campaigns that were planned lately, of all projects of a user."""
+UNCHANGED_ENTRY_BYTES_MAX: Final = 8 * 1024 * 1024
+"""Some 20,000 requests."""
 LOCK_FILE_BYTES_MAX: Final = 512 * 1024 * 1024
 SANDBOX_START_TIMEOUT_S: Final = 20.0

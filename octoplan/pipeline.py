@@ -17,16 +17,26 @@ from decimal import Decimal
 from functools import partial
 from pathlib import Path
 from typing import Final
+from zoneinfo import ZoneInfo
 
 from octoplan import limits
 from octoplan.audience.policy import InvalidPolicy, check_invalid
 from octoplan.audience.readers.database import Connection
+from octoplan.audience.readers.download import Remote
 from octoplan.audience.readers.source import Source, SourceFile
 from octoplan.audience.resolve import Audience, AudienceSpec, resolve_audience
+from octoplan.audience.rules import NOT_ALLOWED_SOURCE
 from octoplan.audience.sources import PlannedSuppression
 from octoplan.audience.suppression import SuppressionSpec
-from octoplan.campaign.model import ContactSource, EnvironmentSettings
-from octoplan.campaign.project import Project, SuppressionList, effective_limits
+from octoplan.campaign.model import Budgets, ContactSource, EnvironmentSettings
+from octoplan.campaign.project import (
+    Project,
+    SuppressionList,
+    effective_budgets,
+    effective_limits,
+    effective_windows,
+)
+from octoplan.campaign.protected import ProtectedLimits
 from octoplan.campaign.resolve import Campaign, FoundFile, FoundFiles
 from octoplan.campaign.source import read_source
 from octoplan.clock import Clock
@@ -35,10 +45,17 @@ from octoplan.digests import DigestKey
 from octoplan.gateway.port import Balance, Prices, SendRequest
 from octoplan.messages.compose import MessageSource, compose_message
 from octoplan.messages.template import parse_template
-from octoplan.plan.build import Prepared, build_action, check_balance, describe_content
-from octoplan.plan.model import Plan
+from octoplan.meter import QUIET, Meter
+from octoplan.plan.budget import budget_use, check_budgets
+from octoplan.plan.build import Prepared, build_action, check_balance, check_ledger_room, describe_content
+from octoplan.plan.copies import check_planned_copies
+from octoplan.plan.duration import estimate_duration_s
+from octoplan.plan.hours import check_hours
+from octoplan.plan.model import Action, Plan
 from octoplan.plan.outgoing import Dispatch
+from octoplan.plan.price import Pricing
 from octoplan.state.home import StateReader
+from octoplan.values.local_time import load_zone
 
 NO_CONNECTION: Final = Rule("audience/no-connection", "The environment has no such connection")
 UNUSABLE: Final = Rule("campaign/unusable", "The campaign cannot be used")
@@ -55,6 +72,23 @@ class Setting:
     key: DigestKey
     planned: Mapping[str, frozenset[bytes]] = field(default_factory=dict)
     """For carrying out an approved plan: who was suppressed in it, by campaign id."""
+    ledger_rows_max: int | None = None
+    """How many recipients the state home can remember; `None` for a home without a bound."""
+    pricing: Pricing = field(default_factory=Pricing)
+    protected: ProtectedLimits = field(default_factory=ProtectedLimits)
+    """Limits and budgets of a protected branch, which hold besides those of the files here."""
+    meter: Meter = QUIET
+
+    @property
+    def budgets(self) -> Budgets:
+        """The strictest of the environment's and the protected ones."""
+        return effective_budgets(self.settings.budgets, *self.protected.budgets)
+
+    @property
+    def timezone(self) -> ZoneInfo | None:
+        """The project's."""
+        name = self.project.model.defaults.timezone
+        return load_zone(name) if name else None
 
 
 def prepare_campaign(setting: Setting, campaign: Campaign) -> Prepared:
@@ -66,10 +100,11 @@ def prepare_campaign(setting: Setting, campaign: Campaign) -> Prepared:
     read = partial(_read_include, setting.project.root)
     template = parse_template(campaign.model.message.template, campaign.place_in_template(1), read)
     source = MessageSource(template, campaign.model.message.vars, campaign.model.recipients.columns)
-    audience = resolve_audience(_audience_spec(setting, campaign, source.recipient_variables))
+    audience = resolve_audience(_audience_spec(setting, campaign, source.recipient_variables), setting.meter)
     try:
         require_no_errors(check_invalid(_accepted(campaign), audience.rows, audience.exclusions), UNUSABLE.summary)
-        message = compose_message(source, audience.batches)
+        with setting.meter.stage("message", audience.recipients) as told:
+            message = compose_message(source, audience.batches, told)
         request = _request(campaign)
         batch_size = min(campaign.model.batch_size, setting.settings.batch_size)
         return Prepared(
@@ -79,7 +114,9 @@ def prepare_campaign(setting: Setting, campaign: Campaign) -> Prepared:
                 setting.environment, campaign.identity, batch_size, request, message, _canary_hash(campaign, audience)
             ),
             content=describe_content(campaign, audience, request, setting.account, setting.key, template.included),
-            limits=effective_limits(setting.project.model, setting.settings, campaign.model),
+            limits=effective_limits(
+                setting.project.model, setting.settings, campaign.model, *setting.protected.limits_for(campaign)
+            ),
             on_unknown=setting.settings.on_unknown,
             key=setting.key,
         )
@@ -119,21 +156,33 @@ def build_plan(
     endpoint: str,
     clock: Clock,
     findings: Sequence[Finding] = (),
+    known: Sequence[tuple[Campaign, Action]] = (),
 ) -> Plan:
     """
     Decide about every campaign; `prices` and `balance` are `None` for an offline plan, whose costs are unknown.
+
+    `known` are campaigns that need no decision, since nothing has changed, and what was decided. What depends on the
+    time or on other campaigns is held against them all the same.
 
     :raises AuthenticationFailed, OctoplanError: if prices cannot be asked.
     """
     states = reader.campaigns()
     now = clock.now()
-    actions = tuple(
-        build_action(each, states.get(each.campaign.identity), reader, prices, clock)
+    decided = [
+        build_action(each, states.get(each.campaign.identity), reader, prices, clock, setting.pricing, setting.meter)
         for each in sorted(prepared, key=lambda each: each.campaign.id)
-    )
+    ]
+    checked = check_planned_copies(decided, prepared)
+    actions = tuple(sorted([*(action for _, action in known), *checked], key=lambda action: action.campaign))
+    actions = check_ledger_room(actions, states.values(), setting.ledger_rows_max)
     if balance is not None:
         minimum = {each.campaign.id: each.limits.min_balance or Decimal(0) for each in prepared}
         actions = check_balance(actions, balance.amount, minimum)
+    budget = budget_use(setting.budgets, states.values(), actions, now, setting.timezone)
+    actions = check_budgets(actions, budget, None if balance is None else balance.unit)
+    campaigns = {each.id: each for each in [*(each.campaign for each in prepared), *(each for each, _ in known)]}
+    windows = effective_windows(setting.project.model, setting.settings)
+    actions = check_hours(actions, campaigns, windows, setting.settings, now)
     return Plan(
         project=setting.project.model.project,
         environment=setting.environment,
@@ -145,7 +194,15 @@ def build_plan(
         actions=actions,
         balance=None if balance is None else balance.amount,
         balance_unit=None if balance is None else balance.unit,
-        findings=(*findings, *(found for each in prepared for found in _findings(each))),
+        findings=(*findings, *(found for each in prepared for found in each.findings)),
+        simulate="none" if prices is None else setting.pricing.simulate,
+        budget=None if budget.month is None and budget.run is None else budget,
+        limits_from=setting.protected.sources,
+        duration_s=estimate_duration_s(
+            [batch.recipients for action in actions if action.kind.sends for batch in action.batches],
+            requests_per_second=setting.settings.requests_per_second,
+            messages_per_second=setting.settings.messages_per_second,
+        ),
     )
 
 
@@ -159,10 +216,6 @@ def _read_include(root: Path, name: str) -> str:
     if source is None:
         raise InvalidInput("A file that the template includes cannot be used.", findings=findings)
     return source.text
-
-
-def _findings(prepared: Prepared) -> tuple[Finding, ...]:
-    return (*prepared.audience.findings, *prepared.dispatch.message.findings)
 
 
 def _finding(campaign: Campaign, error: InvalidInput) -> Finding:
@@ -216,6 +269,9 @@ def _audience_spec(setting: Setting, campaign: Campaign, variables: tuple[str, .
         variables=variables,
         where=recipients.where,
         key=recipients.key,
+        landlines=recipients.on_landline == "keep",
+        sample=recipients.sample,
+        limit=recipients.limit,
         suppressions=tuple(_suppression(setting, each, campaign.region) for each in setting.project.suppression),
         allow_numbers=setting.settings.allow_numbers,
         planned=None if planned is None else PlannedSuppression(setting.key, planned),
@@ -241,6 +297,7 @@ def _source(setting: Setting, source: ContactSource, found: FoundFiles, place: C
         query=source.query,
         tables={name: _files(files) for name, files in found.tables.items()},
         connection=_connection(setting, source, place),
+        remote=_remote(setting, source, place),
         places=lambda path: place(*path.split(".")),
     )
 
@@ -259,6 +316,18 @@ def _connection(setting: Setting, source: ContactSource, place: Callable[..., Pl
         raise InvalidInput("the audience cannot be read", findings=[NO_CONNECTION.at(place("connection"), detail)])
     variable = described.url.removeprefix("env/")
     return Connection(source.connection, described.kind, variable, place("connection"))
+
+
+def _remote(setting: Setting, source: ContactSource, place: Callable[..., Place]) -> Remote | None:
+    """The file that a source names on the web, with the headers of the longest prefix that allows it."""
+    if source.address is None:
+        return None
+    fitting = [each for each in setting.settings.sources if source.address.startswith(each.prefix)]
+    if not fitting:
+        detail = f"no prefix under `sources` of the environment `{setting.environment}` allows `{source.address}`"
+        raise InvalidInput("the audience cannot be read", findings=[NOT_ALLOWED_SOURCE.at(place("path"), detail)])
+    headers = max(fitting, key=lambda each: len(each.prefix)).headers
+    return Remote(source.address, {name: each.removeprefix("env/") for name, each in headers.items()})
 
 
 def _accepted(campaign: Campaign) -> InvalidPolicy:

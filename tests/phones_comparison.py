@@ -3,7 +3,8 @@ Whether the fast way of reading phone numbers gives the library's answers: `pyth
 
 Inputs are made at random, from a seed, for every region: numbers that match or nearly match the metadata of all
 countries, in the many ways in which people write them, and what is no number at all. Each is read by the query and by
-`read_phone`; a difference in number, country or reason is printed, and the exit code is 1.
+`read_line`; a difference in number, country or reason (that its line gets no SMS is one) is printed, and the exit code
+is 1.
 """
 
 from __future__ import annotations
@@ -26,13 +27,16 @@ from phonenumbers.re_util import enable_pattern_cache
 from octoplan.audience.engine import Engine
 from octoplan.audience.phone_language import EMPTY_STRING, NOTHING, Language, read_pattern
 from octoplan.audience.phone_rules import PhoneRules
-from octoplan.audience.phones import read_phone
+from octoplan.audience.phones import read_line
 
 REGIONS: Final = (None, *sorted(SUPPORTED_REGIONS))
 PROCESSES: Final = 2
 DIFFERENCES_SHOWN: Final = 20
 
-_TYPES: Final = ("fixed_line", "mobile", "toll_free", "premium_rate", "voip", "shared_cost", "personal_number", "uan")
+_TYPES: Final = (
+    *("fixed_line", "mobile", "toll_free", "premium_rate", "voip", "shared_cost", "personal_number", "uan"),
+    *("pager", "voicemail"),
+)
 _MARKS: Final = (
     " ",
     " ",
@@ -295,7 +299,7 @@ def _texts(inputs: Sequence[tuple[str, str]]) -> pa.Array:
 
 
 def _compare_one(tally: Tally, kind: str, text: str, region: str | None, row: dict[str, object]) -> None:
-    phone, country, reason = read_phone(text, region)
+    phone, country, reason = read_line(text, region)
     tally.kinds[kind] += 1
     tally.countries[country or "none"] += 1
     tally.reasons[reason or "usable"] += 1

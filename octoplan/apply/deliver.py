@@ -6,6 +6,8 @@ Invariants:
 - While an earlier POST under this request id may have been accepted (*in doubt*), the same bytes with the same id are
   the only thing sent, and only a success or "seen before" ends the doubt. Even a refusal does not: no source says
   whether the API looks at the request id before it looks at funds or text, so the first POST may have been accepted.
+- No POST is later than the request id's lifetime after Intended, not even the first: a process that slept in between
+  may have lost its lease to a run that sent the batch.
 - The attempt number, and with it the request id, changes only after a refusal recorded while not in doubt.
 """
 
@@ -114,6 +116,8 @@ def deliver(batch: Outgoing, ports: Ports) -> Delivery:
         if delivery.refusal is None or delivery.refusal.kind is not RefusalClass.RETRY or ports.stopping():
             break
         ports.clock.sleep(limits.BACKOFF_FIRST_S)
+        if ports.stopping():
+            break
         batch = batch.next_attempt(ports.session.key)
         delivery = _deliver_attempt(batch, ports)
     return delivery
@@ -121,9 +125,10 @@ def deliver(batch: Outgoing, ports: Ports) -> Delivery:
 
 def _deliver_attempt(batch: Outgoing, ports: Ports) -> Delivery:
     """One request id, sent until it is decided or the tries are used up."""
+    # Before Intended is written: from then on another run that takes over may send it.
+    attempt = _Attempt(batch, ports)
     if batch.opened_at is None:
         ports.session.intend(_intent(batch), batch.phones)
-    attempt = _Attempt(batch, ports)
     tries = tenacity.Retrying(
         retry=tenacity.retry_if_exception_type(_Again),
         stop=tenacity.stop_any(tenacity.stop_after_attempt(limits.SEND_TRIES_MAX), _StopAsked(ports.stopping)),
@@ -162,9 +167,13 @@ class _Attempt:
 
     def send(self) -> Delivery:
         """One POST and its meaning. :raises _Again: when the same bytes should be sent once more."""
-        if self._in_doubt and not in_window(self._opened_at, self._opened_mark, self._ports.clock):
-            return self._unknown("the API may have forgotten the request id, so repeating could send it twice")
         self._ports.pace.wait(self._batch.recipients)
+        if self._ports.stopping():
+            # It came during this wait or the one before, which it has cut short: the API must not see an early repeat.
+            return self._leave("stopped before it was sent")
+        # After the wait for its turn, which may be long.
+        if not in_window(self._opened_at, self._opened_mark, self._ports.clock):
+            return self._expired()
         outcome = self._ports.gateway.send(self._body)
         self._is_strained |= isinstance(outcome, Unknown) or (isinstance(outcome, NotSent) and outcome.throttled)
         return self._decide(outcome)
@@ -213,6 +222,12 @@ class _Attempt:
         if self._ports.on_unknown == "stop":
             return unknown
         raise _Again(outcome.reason)
+
+    def _expired(self) -> Delivery:
+        """Also for a first try: while this process slept another run may have sent it, and the API forgotten that."""
+        if self._in_doubt:
+            return self._unknown("the API may have forgotten the request id, so repeating could send it twice")
+        return self._leave("this process was asleep for too long before it could send")
 
     def _leave(self, reason: str) -> Delivery:
         """Stop trying: certainly not sent, unless an earlier try left a doubt (which is in the journal already)."""

@@ -1,29 +1,45 @@
 """
 The run: campaigns in order, batches in order, and when to stop.
 
-It stops only between batches: on a signal, past `not_after`, on an anomaly, on an unknown outcome, and on refusals that
-would meet the next batch too (account, funds, codes of unclear meaning). A batch refused for its content does not stop
-the others.
+It stops on a signal, a stop notice, past a deadline, on an anomaly, on an unknown outcome, and on refusals that would
+meet the next batch too (account, funds, codes of unclear meaning). A batch refused for its content does not stop the
+others.
+
+Invariants:
+- No batch begins once there is a reason to halt, and each is asked about right before it begins.
+- What has begun is waited for; only somebody who asked to stop ends that, after a grace period, and what is left
+  behind then is reported as unknown.
+- No batch begins before its campaign's content is durable, or before the canary's outcomes are known and good.
+- Everybody planned is in one of the report's groups: sent, refused, not sent, unknown, or not tried.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Literal
+from typing import Literal, Protocol, TypeVar
 
 from octoplan import limits
 from octoplan.apply.deliver import Delivery, Ports, Status
 from octoplan.apply.lanes import Lanes
-from octoplan.clock import Clock
 from octoplan.diagnostics import ExitCode
 from octoplan.gateway.port import RefusalClass
 from octoplan.plan.outgoing import Outgoing
 
+T = TypeVar("T")
 OnRefused = Literal["continue", "stop"]
 """Whether a batch that is refused for its content stops the others."""
+
+
+@dataclass(frozen=True, slots=True)
+class Deadline:
+    """No request may start at or after `at`, and why: the end of the sending hours, or the time of sending itself."""
+
+    at: datetime
+    reason: str
+    hint: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +47,8 @@ class CampaignRun:
     """
     A campaign to send: its content for the journal, and its batches as a stream that is walked once.
 
-    Batches of the canary come first. When they are done `gate` is asked whether to go on with the others.
+    `check` is asked right before it begins whether it still may. Batches of the canary come first; when they are done
+    `gate` is asked whether to go on with the others.
     """
 
     campaign: str
@@ -40,7 +57,9 @@ class CampaignRun:
     planned_batches: int
     planned_recipients: int
     not_after: datetime | None = None
+    deadlines: tuple[Deadline, ...] = ()
     gate: Callable[[Sequence[Delivery]], Halt | None] = lambda _: None
+    check: Callable[[], Halt | None] = lambda: None
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +143,18 @@ _CLASS_EXIT: Mapping[RefusalClass, ExitCode] = {
 """Refusals that stop the run, with the exit code where nothing was sent; FILE is absent: the other batches go on."""
 
 
+class Ask(Protocol):
+    """Puts a question that writes nothing and may take long; `None` if somebody asked to stop before the answer."""
+
+    def __call__(self, question: Callable[[], T], /) -> T | None:
+        """The answer."""
+        ...
+
+
+def _ask(question: Callable[[], T], /) -> T | None:
+    return question()
+
+
 @dataclass(frozen=True, slots=True)
 class Rules:
     """When a run ends before its end. `grace_s` is how long requests under way may take after it was asked to stop."""
@@ -131,6 +162,7 @@ class Rules:
     stop_asked: Callable[[], Halt | None] = lambda: None
     on_refused: OnRefused = "continue"
     grace_s: float = limits.STOP_GRACE_S
+    ask: Ask = _ask
 
 
 def execute(
@@ -152,16 +184,25 @@ def execute(
     for campaign in campaigns:
         deliveries: list[Delivery] = []
         if halt is None:
+            halt = rules.ask(campaign.check)
+        if halt is None:
             ports.session.open_campaign(campaign.campaign, campaign.content)
             run = _Run(campaign, ports, lanes, rules)
             for delivery in run.deliveries():
                 deliveries.append(delivery)
                 on_delivery(delivery)
             halt = run.halt
+            if halt is None and _is_complete(campaign, deliveries):
+                ports.session.complete(campaign.campaign)
         reports.append(
             CampaignReport(campaign.campaign, campaign.planned_batches, campaign.planned_recipients, tuple(deliveries))
         )
     return ApplyReport(ports.session.run, tuple(reports), halt)
+
+
+def _is_complete(campaign: CampaignRun, deliveries: Sequence[Delivery]) -> bool:
+    sent = sum(delivery.status is Status.SENT for delivery in deliveries)
+    return sent == len(deliveries) == campaign.planned_batches
 
 
 class _Run:
@@ -178,7 +219,7 @@ class _Run:
     def deliveries(self) -> Iterator[Delivery]:
         """Every outcome; begins no request once there is a reason to halt, and waits for those under way."""
         batches = iter(self._campaign.batches())
-        following = next(batches, None)
+        following = self._next(batches)
         canary: list[Delivery] = []
         was_canary = False
         while following is not None or not self._lanes.is_idle():
@@ -188,12 +229,19 @@ class _Run:
             while following is not None and self._may_start(following, after_canary=was_canary):
                 was_canary = following.is_canary
                 self._lanes.start(following)
-                following = next(batches, None)
+                following = self._next(batches)
             if self.halt is not None:
                 following = None
             for delivery in self._finished():
                 canary.append(delivery)
                 yield delivery
+
+    def _next(self, batches: Iterator[Outgoing]) -> Outgoing | None:
+        """The next batch; `None` if there is none, or a wish to stop came first."""
+        batch = self._rules.ask(lambda: next(batches, None))
+        if batch is None:
+            self.halt = self.halt or self._rules.stop_asked()
+        return batch
 
     def _may_start(self, batch: Outgoing, *, after_canary: bool) -> bool:
         if after_canary and not batch.is_canary:
@@ -204,18 +252,29 @@ class _Run:
         if self._lanes.is_idle():
             return
         for delivery in self._lanes.abandon() if self._is_out_of_patience() else self._lanes.finished():
-            self.halt = self.halt or _halt_after(delivery, self._rules.on_refused)
+            self.halt = self.halt or self._halt_after(delivery)
             if delivery.is_strained:
                 self._lanes.halve()
             yield delivery
 
+    def _halt_after(self, delivery: Delivery) -> Halt | None:
+        """A request that was given up because of a wish to stop says nothing about the API."""
+        stopped = self._rules.stop_asked() if delivery.status is Status.NOT_SENT else None
+        return stopped or _halt_after(delivery, self._rules.on_refused)
+
     def _must_halt(self) -> bool:
         if self.halt is None:
-            self.halt = self._rules.stop_asked() or self._notice() or _too_late(self._campaign, self._ports.clock)
+            notice = self._notice()
+            self.halt = self._rules.stop_asked() or notice or self._too_late()
         return self.halt is not None
 
+    def _too_late(self) -> Halt | None:
+        """Whether the next request would start too late, the wait for its turn included."""
+        starts_at = self._ports.clock.now() + timedelta(seconds=self._ports.pace.delay_s())
+        return _too_late(self._campaign, starts_at)
+
     def _notice(self) -> Halt | None:
-        notice = self._ports.session.stop_notice()
+        notice = self._rules.ask(self._ports.session.stop_notice)
         if notice is None:
             return None
         reason = f"stopped by {notice.owner}: {notice.reason}"
@@ -232,10 +291,11 @@ class _Run:
         return self._ports.clock.monotonic() - self._stopped_at >= self._rules.grace_s
 
 
-def _too_late(campaign: CampaignRun, clock: Clock) -> Halt | None:
-    if campaign.not_after is None or clock.now() <= campaign.not_after:
-        return None
-    return Halt(ExitCode.WINDOW, f"`not_after` of {campaign.campaign} has passed; the rest was not sent")
+def _too_late(campaign: CampaignRun, starts_at: datetime) -> Halt | None:
+    if campaign.not_after is not None and starts_at > campaign.not_after:
+        return Halt(ExitCode.WINDOW, f"`not_after` of {campaign.campaign} has passed; the rest was not sent")
+    passed = next((deadline for deadline in campaign.deadlines if starts_at >= deadline.at), None)
+    return None if passed is None else Halt(ExitCode.WINDOW, passed.reason, passed.hint)
 
 
 def _halt_after(delivery: Delivery, on_refused: OnRefused) -> Halt | None:

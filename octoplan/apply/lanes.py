@@ -1,6 +1,10 @@
 """
 How many requests are under way at once.
 
+Invariants:
+- Every batch that is started ends as exactly one outcome, or as the error that is raised where it is awaited.
+- A batch that is left behind is called unknown, never "not sent": its thread may still be heard.
+
 `InlineLanes` sends one after the other in the caller's own thread, for simulations. `ThreadLanes` gives each request a
 thread, so that the caller hears of a signal while a request hangs, and can leave it behind: its batch is in the journal
 as intended, so the next run repeats it under the same request id.

@@ -24,6 +24,11 @@ class Pace:
         self._free_at = float("-inf")
         self._mutex = threading.Lock()
 
+    def delay_s(self) -> float:
+        """Seconds until the next request may start."""
+        with self._mutex:
+            return max(0.0, self._free_at - self._clock.monotonic())
+
     def wait(self, messages: int) -> None:
         """Wait for the turn of a request of that many messages."""
         with self._mutex:

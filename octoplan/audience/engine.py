@@ -88,7 +88,7 @@ class Engine:
         cursor = self._connection.cursor()
         try:
             with cursor.sql(sql).to_arrow_reader(rows_per_batch) as reader:
-                yield from reader
+                yield from _with_errors_of_the_engine(reader)
         finally:
             cursor.close()
 
@@ -106,17 +106,9 @@ class Engine:
         cursor.register("incoming", incoming)
         try:
             with cursor.sql(sql).to_arrow_reader(ARROW_ROWS_PER_BATCH) as reader:
-                yield from reader
+                yield from _with_errors_of_the_engine(reader)
         finally:
             cursor.close()
-
-    def append(self, table: str, incoming: pa.Table | pa.RecordBatch) -> None:
-        """Insert `incoming` into `table`, matching columns by name."""
-        self._connection.register("incoming", _as_table(incoming))
-        try:
-            self._connection.execute(f"INSERT INTO {table} BY NAME SELECT * FROM incoming")  # noqa: S608
-        finally:
-            self._connection.unregister("incoming")
 
 
 def quote_text(text: str) -> str:
@@ -127,6 +119,14 @@ def quote_text(text: str) -> str:
 def quote_name(name: str) -> str:
     """`name` as the name of a column or table in SQL."""
     return '"' + name.replace('"', '""') + '"'
+
+
+def _with_errors_of_the_engine(reader: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
+    """The batches of a query; an error after the first ones reaches us as one of Arrow's, which says nothing else."""
+    try:
+        yield from reader
+    except (OSError, pa.ArrowException) as error:
+        raise duckdb.Error(str(error)) from None
 
 
 def _as_table(data: pa.Table | pa.RecordBatch) -> pa.Table:

@@ -22,7 +22,7 @@ import heapq
 import sys
 from array import array
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -37,6 +37,7 @@ from octoplan.limits import EXCLUSION_EXAMPLES_MAX
 
 HASH_DIGITS: Final = 16
 """Hexadecimal digits of the SHA-256 that are kept: 64 bits. Numbers that share them are told apart by their text."""
+HASH_BITS: Final = 4 * HASH_DIGITS
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +49,7 @@ class Ask:
     values: tuple[int, ...] = ()
     where: str = "true"
     doubtful: bool = False
-    """Whether a number that is too doubtful to be written to is wanted too, with its reason."""
+    """Whether a number that is not to be written to (too doubtful, or no SMS) is wanted too, with its reason."""
 
 
 @dataclass(slots=True)
@@ -128,14 +129,24 @@ def with_odd_numbers(phones: PhoneRules, batch: pa.RecordBatch, ask: Ask) -> pa.
     return batch
 
 
+def with_landlines(batch: pa.RecordBatch) -> tuple[pa.RecordBatch, int]:
+    """What `with_odd_numbers` gave, with numbers that get no SMS taken like any other, and how many these are."""
+    reasons = batch.column("reason")
+    landline = pc.equal(reasons, rules.NOT_MOBILE)
+    count = pc.sum(landline).as_py() or 0
+    taken = pc.if_else(landline, None, reasons)
+    return batch.set_column(batch.schema.get_field_index("reason"), "reason", taken), count
+
+
 def numbered(batch: pa.RecordBatch, exclusions: Exclusions) -> pa.RecordBatch:
     """Split what `with_odd_numbers` gave into rows with a number (columns of `row_schema`) and exclusions."""
     reasons, rows = batch.column("reason"), batch.column("row")
+    kept = batch.drop_columns(["reason", "odd"])
     if reasons.null_count < len(batch):
         for reason in pc.unique(reasons.drop_null()).to_pylist():
             exclusions.add(reason, rows.filter(pc.equal(reasons, reason)))
-        batch = batch.filter(reasons.is_null())
-    row, _, _, digits, phone, country, *others = batch.columns
+        kept = kept.filter(reasons.is_null())
+    row, digits, phone, country, *others = kept.columns
     columns = [leading_bits(digits), phone, country, row, *others]
     return pa.RecordBatch.from_arrays(columns, schema=row_schema(len(others) - 1))
 
@@ -209,6 +220,33 @@ def _by_row_key(rows: pa.Table, chosen: pa.Array) -> tuple[pa.Array, pa.BooleanA
 
 
 @dataclass(frozen=True, slots=True)
+class Cut:
+    """An end in the order of `hash, phone`: the number there, and all after it, are out for `reason`."""
+
+    reason: str
+    hash: int
+    phone: str = field(default="", repr=False)
+
+
+def cut_at(reason: str, winners: Iterable[Winners], allowed: pa.Array | None, numbers: int) -> Cut | None:
+    """
+    The end that leaves the first `numbers` of all partitions, which come in order; `None` if there are no more.
+
+    Numbers that are suppressed count too: else somebody would move up, and get the message because another one does
+    not want it.
+    """
+    left = numbers
+    for each in winners:
+        rows = each.rows
+        if allowed is not None:
+            rows = rows.filter(pc.is_in(each.phones, value_set=allowed))
+        if left < rows.num_rows:
+            return Cut(reason, rows.column("hash")[left].as_py(), rows.column("phone")[left].as_py())
+        left -= rows.num_rows
+    return None
+
+
+@dataclass(frozen=True, slots=True)
 class Divided:
     """Winners told apart: `recipients` (columns of `recipients_schema`), and the numbers that are `suppressed`."""
 
@@ -218,9 +256,15 @@ class Divided:
     exclusions: Exclusions
 
 
-def divide(winners: Winners, suppressed: pa.Array, allowed: pa.Array | None, schema: pa.Schema) -> Divided:
+def divide(
+    winners: Winners,
+    suppressed: pa.Array,
+    allowed: pa.Array | None,
+    schema: pa.Schema,
+    cuts: Sequence[Cut] = (),
+) -> Divided:
     """
-    Who among the winners gets the message: not in `suppressed`, and in `allowed` unless that is `None`.
+    Who among the winners gets the message: not in `suppressed`, in `allowed` unless that is `None`, before every cut.
 
     Both are E.164 texts; it does no harm if they hold numbers of other partitions.
     """
@@ -236,7 +280,17 @@ def divide(winners: Winners, suppressed: pa.Array, allowed: pa.Array | None, sch
         may = pc.is_in(_one(rows.column("phone")), value_set=allowed)
         exclusions.add(rules.NOT_ALLOWED, _one(rows.column("row")).filter(pc.invert(may)))
         rows = rows.filter(may)
+    for cut in cuts:
+        within = _is_before(rows, cut)
+        exclusions.add(cut.reason, _one(rows.column("row")).filter(pc.invert(within)))
+        rows = rows.filter(within)
     return Divided(_recipients(rows, schema), taken_off, _counted(rows.column("country")), exclusions)
+
+
+def _is_before(rows: pa.Table, cut: Cut) -> pa.BooleanArray:
+    hashes, end = _one(rows.column("hash")), pa.scalar(cut.hash, pa.uint64())
+    beside = pc.and_(pc.equal(hashes, end), pc.less(_one(rows.column("phone")), cut.phone))
+    return pc.or_(pc.less(hashes, end), beside)
 
 
 def _recipients(rows: pa.Table, schema: pa.Schema) -> pa.Table:

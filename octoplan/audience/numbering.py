@@ -74,8 +74,15 @@ class Numbers:
         if not first:
             return
         reading = self._reading(first[0].column(f"c{self.ask.phone}"))
-        incoming = pa.RecordBatchReader.from_batches(record_schema(self.columns), chain(first, batches))
-        yield from self.engine.pipe(incoming, numbers_sql(reading, "incoming", self.ask))
+        raised: list[Exception] = []
+        records = _noting(chain(first, batches), raised)
+        incoming = pa.RecordBatchReader.from_batches(record_schema(self.columns), records)
+        try:
+            yield from self.engine.pipe(incoming, numbers_sql(reading, "incoming", self.ask))
+        except duckdb.Error:
+            if raised:
+                raise raised[0] from None
+            raise
 
     def _reading(self, sample: pa.Array) -> Reading:
         """For many rows the compiled rules; for few, whose query would take longer to plan than to run, the library."""
@@ -85,6 +92,15 @@ class Numbers:
         return partial(
             self.phones.select, codes=self.phones.codes_in(sample[:BULK_ROWS]), world=not 0 < size < WORLD_BYTES
         )
+
+
+def _noting(batches: Iterable[pa.RecordBatch], raised: list[Exception]) -> Iterator[pa.RecordBatch]:
+    """`batches`; what they raise is kept, for the engine that reads them makes an error of its own of it."""
+    try:
+        yield from batches
+    except Exception as error:
+        raised.append(error)
+        raise
 
 
 def _counted(batches: Iterable[pa.RecordBatch], row: int) -> Iterator[pa.RecordBatch]:

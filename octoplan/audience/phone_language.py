@@ -141,6 +141,20 @@ def first_digits(count: int, language: Language) -> Language:
     return _language(ends=False, after=tuple(rests))
 
 
+@cache
+def told_apart(chosen: Language, others: Language) -> Language:
+    """
+    A language that has all strings of `chosen` and none of `others`, given that these share none; both are finite.
+
+    It has whatever else makes it short: where only strings of `chosen` go on, anything may follow.
+    """
+    if chosen is NOTHING:
+        return NOTHING
+    if others is NOTHING:
+        return ANY
+    return _language(ends=chosen.ends, after=tuple(map(told_apart, chosen.after, others.after)))
+
+
 def words(language: Language) -> Iterator[str]:
     """
     All strings of a finite language.

@@ -36,14 +36,17 @@ from octoplan.audience.phone_language import (
     unite,
     words,
 )
-from octoplan.audience.phones import FRANCE, OVERSEAS
+from octoplan.audience.phones import FRANCE, OVERSEAS, WITHOUT_SMS
 
 NATIONAL_DIGITS_MAX: Final = 17
 """libphonenumber refuses longer national numbers before it looks at any pattern."""
 _TYPES: Final = (
     "premium_rate", "toll_free", "shared_cost", "voip", "personal_number", "pager", "uan", "voicemail", "fixed_line",
 )  # fmt: skip
-"""Whose patterns make a number valid; `mobile` too, unless it is declared to be the same as `fixed_line`."""
+"""
+Whose patterns make a number valid; `mobile` too, unless it is declared to be the same as `fixed_line`. A number that
+several match is of the first of these types, but a fixed line that matches `mobile` too may be one.
+"""
 _AMBIGUOUS_WORDS_MAX: Final = 10_000
 """Trunk prefixes that start with another one, tried one by one; the metadata has about a dozen in a country."""
 
@@ -53,7 +56,8 @@ class Piece:
     """
     The strings of `language` are numbers of `country`: `code` and what is left after `drop` digits.
 
-    `overseas`: leading zeros go too, and the number is not written to but named (see `phones.read_phone`).
+    `overseas`: leading zeros go too, and the number is not written to but named (see `phones.read_phone`). Those of
+    `landlines` get no SMS (see `phones.WITHOUT_SMS`).
     """
 
     drop: int
@@ -61,6 +65,7 @@ class Piece:
     country: str
     overseas: bool
     language: Language
+    landlines: Language
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +84,12 @@ class _Target:
     country: str
     overseas: bool
     language: Language
+    landlines: Language = NOTHING
+
+    def piece(self, drop: int, language: Language) -> Piece:
+        """The strings of `language`, which are numbers of this country after `drop` digits."""
+        landlines = language & any_digits(drop, self.landlines)
+        return Piece(drop, self.code, self.country, self.overseas, language, landlines)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +113,7 @@ def read_international(code: int) -> Answers:
     """What follows a plus sign (or its like) and this calling code."""
     plan = _read_plan(code, COUNTRY_CODE_TO_REGION_CODE[code][0])
     pieces = [
-        Piece(drop, target.code, target.country, target.overseas, language - plan.unsure)
+        target.piece(drop, language - plan.unsure)
         for target in _read_targets(code)
         for drop, language in _keep(plan, target.language)
     ]
@@ -130,16 +141,17 @@ def read_national(region: str) -> Answers:
                 (cut + drop, any_digits(cut, language) & languages - unsure)
                 for drop, language in _keep(main, target.language)
             ]
-        pieces += [Piece(drop, target.code, target.country, target.overseas, language) for drop, language in found]
+        pieces += [target.piece(drop, language) for drop, language in found]
     return Answers(_without_empty(pieces), unsure)
 
 
 def read_plain(code: int, region: str | None) -> Answers:
     """
-    National numbers of a code that are kept whole after `+` and the code, and, if it is the code of `region`, after
-    the region's trunk prefix too (see `trunk_prefix`). What is in no piece may be a number all the same.
+    National numbers of a code that get SMS and are kept whole after `+` and the code, and, if it is the code of
+    `region`, after the region's trunk prefix too (see `trunk_prefix`). What is in no piece may be a number too.
     """
-    pieces = [piece for piece in read_international(code).pieces if piece.drop == 0 and not piece.overseas]
+    whole = (piece for piece in read_international(code).pieces if piece.drop == 0 and not piece.overseas)
+    pieces = [replace(piece, language=piece.language - piece.landlines, landlines=NOTHING) for piece in whole]
     if region is not None and metadata_of(region).country_code == code:
         pieces = [replace(piece, language=piece.language & _dialled(region, piece.country)) for piece in pieces]
     return Answers(_without_empty(pieces), NOTHING)
@@ -233,7 +245,8 @@ def _read_valid(code: int) -> Iterator[_Target]:
         valid = _read_numbers(metadata)
         leading = metadata.leading_digits if len(regions) > 1 else None
         claim = read_pattern(leading)(ANY) if leading is not None else valid
-        yield _Target(code, region, overseas=False, language=valid & claim & unclaimed)
+        language = valid & claim & unclaimed
+        yield _Target(code, region, overseas=False, language=language, landlines=language & _read_landlines(metadata))
         unclaimed -= claim
 
 
@@ -258,6 +271,22 @@ def _read_numbers(metadata: Any) -> Language:
     of_some_type = unite(_read_description(getattr(metadata, name)) for name in types)
     general = _read_description(metadata.general_desc)
     return general & of_some_type & _lengths(range(NATIONAL_DIGITS_MAX + 1))
+
+
+def _read_landlines(metadata: Any) -> Language:
+    """What is of a type that gets no SMS, in the library's order of types; of no other use than for valid numbers."""
+    if metadata.same_mobile_and_fixed_line_pattern:
+        mobile = _read_description(metadata.fixed_line)
+    else:
+        mobile = _read_description(metadata.mobile)
+    landlines, others = NOTHING, NOTHING
+    for name in _TYPES:
+        of_type = _read_description(getattr(metadata, name)) - landlines - others
+        if name in WITHOUT_SMS:
+            landlines |= of_type - mobile if name == "fixed_line" else of_type
+        else:
+            others |= of_type
+    return landlines
 
 
 def _read_description(description: Any) -> Language:

@@ -27,6 +27,7 @@ from octoplan.audience.phone_language import (
     first_digits,
     followed_by,
     starting_with,
+    told_apart,
     unite,
     words,
     write_pattern,
@@ -48,6 +49,7 @@ class Match:
     Strings of digits that `pattern` matches as a whole are numbers; see `phone_numbering.Piece`.
 
     `cuts` are starts of strings and how many digits go from those; of no other string digits go. Longest cut first.
+    Of the strings that `pattern` matches, those that `landlines` matches get no SMS.
     """
 
     code: int
@@ -55,6 +57,7 @@ class Match:
     overseas: bool
     pattern: str
     cuts: tuple[tuple[str, int], ...]
+    landlines: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +117,10 @@ def _write_patterns(answers: Answers) -> Patterns:
     for piece in pieces:
         by_drop = targets.setdefault((piece.code, piece.country, piece.overseas), {})
         by_drop[piece.drop] = by_drop.get(piece.drop, NOTHING) | piece.language
-    matches = (Match(*target, *form) for target, by_drop in targets.items() for form in _write_forms(by_drop))
+    landlines = unite(piece.landlines for piece in pieces)
+    matches = (
+        Match(*target, *form) for target, by_drop in targets.items() for form in _write_forms(by_drop, landlines)
+    )
     return Patterns(tuple(matches), None if unsure is NOTHING else write_pattern(unsure))
 
 
@@ -124,15 +130,22 @@ def _is_rare(piece: Piece) -> bool:
     return piece.drop > usual and len(write_pattern(piece.language)) > RARE_PATTERN_MAX
 
 
-def _write_forms(by_drop: dict[int, Language]) -> Iterator[tuple[str, tuple[tuple[str, int], ...]]]:
+def _write_forms(
+    by_drop: dict[int, Language], landlines: Language
+) -> Iterator[tuple[str, tuple[tuple[str, int], ...], str | None]]:
     """One pattern for all if the starts of strings tell what to cut off, and one for each length if not."""
     ordered = sorted(by_drop.items(), reverse=True)
     cuts = _tell_apart(ordered)
     if cuts is not None:
-        yield _write_all(by_drop, cuts), cuts
+        yield _write_all(by_drop, cuts), cuts, _write_landlines(unite(by_drop.values()), landlines)
         return
     for drop, language in ordered:
-        yield write_pattern(language), (("", drop),) if drop else ()
+        yield write_pattern(language), (("", drop),) if drop else (), _write_landlines(language, landlines)
+
+
+def _write_landlines(language: Language, landlines: Language) -> str | None:
+    chosen = language & landlines
+    return None if chosen is NOTHING else write_pattern(told_apart(chosen, language - chosen))
 
 
 def _write_all(by_drop: dict[int, Language], cuts: tuple[tuple[str, int], ...]) -> str:

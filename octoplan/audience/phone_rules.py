@@ -2,7 +2,7 @@
 Phone numbers in bulk, with libphonenumber's answers for every input.
 
 Invariants:
-- The answers are those of `phones.read_phone`; `tests/phones_comparison.py` compares them on millions of inputs.
+- The answers are those of `phones.read_line`; `tests/phones_comparison.py` compares them on millions of inputs.
 - Neither the codes that are asked for nor the cache change an answer, only time.
 """
 
@@ -18,20 +18,17 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from octoplan.audience import rules
-from octoplan.audience.engine import Engine, quote_name
+from octoplan.audience.engine import quote_name
 from octoplan.audience.phone_language import EMPTY_STRING, starting_with, unite, write_pattern
 from octoplan.audience.phone_numbering import calling_codes, metadata_of, trunk_prefix
 from octoplan.audience.phone_patterns import PatternStore
 from octoplan.audience.phone_sql import Home, Tables, write_query
-from octoplan.audience.phones import NUMBER, is_region, normalise_phones, read_phone
+from octoplan.audience.phones import is_region, read_line
 from octoplan.limits import FREQUENT_CODES_MAX, ODD_NUMBERS_REMEMBERED
 
 BULK_ROWS: Final = 10_000
 """From here on the query pays: to plan it takes as long as to read some 5,000 numbers one by one."""
-SAMPLE_ROWS: Final = 5_000
 _FREQUENT_SHARE: Final = 0.005
-_COVERED: Final = 0.98
-"""Share of a list that has frequent codes, from which on the rest is too little to plan for."""
 
 _ANSWER: Final = pa.struct([("n", pa.uint64()), ("country", pa.string()), ("reason", pa.string())])
 
@@ -65,7 +62,7 @@ class PhoneRules:
         A query: all columns of `relation` (a name, a call or a query in parentheses), then `n` (UBIGINT: E.164 without
         the plus sign), `country`, `reason` and `odd`.
 
-        The first three are what `read_phone` answers for the text in `column`, but where `odd` is not null: there the
+        The first three are what `read_line` answers for the text in `column`, but where `odd` is not null: there the
         library has to read that text, see `answer`. The four names and those that start with `~` must be free.
 
         `codes` are the calling codes to be quick with (see `codes_in`); `None`: the region's own. Without `world` all
@@ -103,27 +100,9 @@ class PhoneRules:
         readings = [self._read(text) for text in texts.to_pylist()]
         return pa.array([dict(zip(_ANSWER.names, reading, strict=True)) for reading in readings], _ANSWER)
 
-    def normalise(self, engine: Engine, raw: pa.Array) -> pa.StructArray:
-        """
-        What `phones.normalise_phones` gives, in bulk if there is enough of it.
-
-        Each call plans a query anew (0.05 to 0.3 s): many arrays are faster as one relation, with `select`.
-        """
-        if len(raw) < BULK_ROWS:
-            return normalise_phones(raw, self.region)
-        found = self._count_codes(raw.take(pa.array(range(0, len(raw), len(raw) // SAMPLE_ROWS))))
-        codes = _frequent(found)
-        seen = sum(count for code, count in found.items() if code is None or code in codes)
-        query = self.select("incoming", "raw", codes, world=seen < _COVERED * found.total())
-        table = engine.transform(pa.table({"raw": raw}), query)
-        return pa.concat_arrays([_as_number(self.answer(batch)) for batch in table.to_batches()])
-
     def codes_in(self, sample: pa.Array) -> list[int]:
         """The calling codes that are frequent in a sample of the column, most frequent first."""
-        return _frequent(self._count_codes(sample))
-
-    def _count_codes(self, sample: pa.Array) -> Counter[int | None]:
-        return Counter(self._code_of(text or "") for text in sample.to_pylist())
+        return _frequent(Counter(self._code_of(text or "") for text in sample.to_pylist()))
 
     def _code_of(self, text: str) -> int | None:
         """A guess from the first digits."""
@@ -135,7 +114,7 @@ class PhoneRules:
         return self._home.code if self._home and digits and not abroad else None
 
     def _read_odd(self, text: str) -> tuple[int | None, str | None, str | None]:
-        phone, country, reason = read_phone(text, self.region)
+        phone, country, reason = read_line(text, self.region)
         return int(phone) if phone else None, country, reason
 
 
@@ -158,9 +137,3 @@ def _frequent(found: Counter[int | None]) -> list[int]:
 @cache
 def _code_pattern() -> str:
     return write_pattern(unite(starting_with(str(code), EMPTY_STRING) for code in calling_codes()))
-
-
-def _as_number(rows: pa.RecordBatch) -> pa.StructArray:
-    digits = rows.column("n").cast(pa.string())
-    phone = pc.binary_join_element_wise(pa.scalar("+"), digits, "")
-    return pa.StructArray.from_arrays([phone, rows.column("country"), rows.column("reason")], fields=list(NUMBER))

@@ -2,7 +2,7 @@
 The query for phone numbers: libphonenumber's answers as SQL, millions of rows a second.
 
 Three tiers, each with the same answers, so that what a tier takes changes nothing but time:
-1. Plain writings of the few calling codes that a list mostly holds.
+1. Plain writings of numbers that get SMS and have one of the few calling codes that a list mostly holds.
 2. Every other string of digits: international prefix, calling code, trunk prefix, the patterns of `phone_numbering`.
 3. Everything else (letters, extensions, other digits, two plus signs) is handed on as `odd`, for the library.
 
@@ -42,6 +42,10 @@ _TOO_SHORT: Final = rf"{_NO_DIGIT}(?:\d{_NO_DIGIT}){{0,2}}"
 
 _ASK: Final = "?"
 """In place of a reason: the library has to read this one."""
+_MOBILE: Final = "m"
+_LANDLINE: Final = "l"
+_OVERSEAS: Final = "o"
+"""Marks of a number: nothing is wrong with it, it gets no SMS, or it is of the overseas and leading zeros go too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,20 +216,27 @@ def _judge_digits(patterns: Patterns) -> str:
 
 
 def _write_numbers(match: Match) -> str:
-    starts = [(f"""starts_with("~rest", '{start}')""", _write_number(match, drop)) for start, drop in match.cuts]
-    return _case(starts, _write_number(match, 0))
+    usual = _cut(match, _OVERSEAS if match.overseas else _MOBILE)
+    if match.landlines is None:
+        return usual
+    return _case([(_matches('"~rest"', match.landlines), _cut(match, _LANDLINE))], usual)
 
 
-def _write_number(match: Match, drop: int) -> str:
-    """`01FR  33`: digits to drop, country, whether leading zeros go too, calling code. Reasons start with a letter."""
-    return f"'{drop:02}{match.country:<3}{'0' if match.overseas else ' '}{match.code}'"
+def _cut(match: Match, mark: str) -> str:
+    starts = [(f"""starts_with("~rest", '{start}')""", _write_number(match, drop, mark)) for start, drop in match.cuts]
+    return _case(starts, _write_number(match, 0, mark))
+
+
+def _write_number(match: Match, drop: int, mark: str) -> str:
+    """`01FR m33`: digits to drop, country, a mark, calling code. Reasons start with a letter."""
+    return f"'{drop:02}{match.country:<3}{mark}{match.code}'"
 
 
 def _answer(text: str) -> dict[str, str]:
     """What is found out, from the columns of `_steps`."""
     found, ask = '"~found" IS NOT NULL', f""""~fate" = '{_ASK}'"""
     number = """"~fate" < 'A' AND NOT """ + ask
-    overseas = """"~fate"[6] = '0'"""
+    landline, overseas = (f""""~fate"[6] = '{mark}'""" for mark in (_LANDLINE, _OVERSEAS))
     kept = 'substr("~rest", 1 + CAST("~fate"[1:2] AS UTINYINT))'
     national = _case([(overseas, f"ltrim({kept}, '0')")], kept)
     return {
@@ -234,7 +245,7 @@ def _answer(text: str) -> dict[str, str]:
         "reason": _case(
             [
                 (f"{found} OR {ask}", "NULL"),
-                (number, _when(overseas, f"'{rules.OVERSEAS_NUMBER}'")),
+                (number, _case([(landline, f"'{rules.NOT_MOBILE}'"), (overseas, f"'{rules.OVERSEAS_NUMBER}'")])),
             ],
             '"~fate"',
         ),

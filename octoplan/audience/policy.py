@@ -50,6 +50,6 @@ def check_invalid(policy: InvalidPolicy, rows: int, exclusions: Iterable[Counted
     if policy.share_max is None or count <= policy.share_max * rows:
         return ()
     shown = "; ".join(f"{each.count} {each.reason} (such as {', '.join(map(str, each.examples))})" for each in guilty)
-    share = Decimal(count) * 100 / rows
-    detail = f"{count} of {rows} rows ({share:.2f}%) cannot be used, {policy.share_max * 100:f}% are accepted: {shown}"
+    share, accepted = Decimal(count) * 100 / rows, (policy.share_max * 100).normalize()
+    detail = f"{count} of {rows} rows ({share:.2f}%) cannot be used, {accepted:f}% are accepted: {shown}"
     return (rules.TOO_MANY_INVALID.at(policy.place, detail, "mend the list, or accept a larger share"),)

@@ -18,6 +18,8 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from decimal import Decimal
+from itertools import chain
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import TracebackType
@@ -27,9 +29,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from octoplan.audience import rules
-from octoplan.audience.contacts import number_contacts
+from octoplan.audience.contacts import check_landlines, number_contacts
 from octoplan.audience.engine import Engine
-from octoplan.audience.kernel import Divided, Exclusions, Winners, choose, divide, row_schema
+from octoplan.audience.estimate import estimate_rows
+from octoplan.audience.kernel import HASH_BITS, Cut, Divided, Exclusions, Winners, choose, cut_at, divide, row_schema
 from octoplan.audience.partitions import PARTITIONS, Partitions
 from octoplan.audience.schemas import recipients_schema
 from octoplan.audience.sources import AudienceSpec, PlannedSuppression, Sources, inspect_sources, read_allowed
@@ -102,10 +105,9 @@ class Audience:
         May be called again, also while another iteration is under way. Where batches are cut means nothing. Every
         column but `row`, which is for reports, depends only on the contents of the rows.
         """
-        for number in range(PARTITIONS):
-            for batch in self._settled.batches(number):
-                for start in range(0, len(batch), ARROW_ROWS_PER_BATCH):
-                    yield batch.slice(start, ARROW_ROWS_PER_BATCH)
+        for batch in _gathered(chain.from_iterable(map(self._settled.batches, range(PARTITIONS)))):
+            for start in range(0, len(batch), ARROW_ROWS_PER_BATCH):
+                yield batch.slice(start, ARROW_ROWS_PER_BATCH)
 
     def set_digest(self, key: DigestKey) -> str:
         """
@@ -118,6 +120,18 @@ class Audience:
     def suppressed_digests(self, key: DigestKey) -> list[bytes]:
         """Keyed digests, 8 bytes each and sorted, of the numbers of the list that are suppressed."""
         return sorted(_suppression_digest(key, phone) for phones in self._suppressed for phone in phones.to_pylist())
+
+
+def _gathered(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """Small neighbours put together: each batch costs every later stage some milliseconds, whatever its size."""
+    waiting: list[pa.RecordBatch] = []
+    for batch in batches:
+        if waiting and sum(map(len, waiting)) + len(batch) > ARROW_ROWS_PER_BATCH:
+            yield pa.concat_batches(waiting)
+            waiting = []
+        waiting.append(batch)
+    if waiting:
+        yield pa.concat_batches(waiting)
 
 
 def _suppression_digest(key: DigestKey, phone: str) -> bytes:
@@ -136,17 +150,21 @@ def resolve_audience(spec: AudienceSpec, meter: Meter = QUIET) -> Audience:
         folder = Path(stack.enter_context(TemporaryDirectory(prefix="octoplan-")))
         numbered = Partitions(row_schema(len(sources.variables)), folder, "numbered")
         suppressed = Partitions(SUPPRESSED_SCHEMA, folder, "suppressed")
-        files = [*sources.records.files(), *(path for item in sources.suppressions for path in item.records.files())]
-        with Engine(files, spec.threads) as engine:
-            with meter.stage("suppression"):
+        contact_files = sources.records.files()
+        suppression_files = [path for item in sources.suppressions for path in item.records.files()]
+        with Engine([*contact_files, *suppression_files], spec.threads) as engine:
+            with meter.stage("suppression", estimate_rows(suppression_files)) as told:
                 for item in sources.suppressions:
+                    before = suppressed.rows
                     findings += load_suppression(engine, item, spec.region, suppressed)
-            with meter.stage("contacts") as told:
+                    told(suppressed.rows - before)
+            with meter.stage("contacts", estimate_rows(contact_files)) as told:
                 contacts = number_contacts(engine, spec, sources, numbered, told)
+                findings += check_landlines(spec, contacts)
         settled = Partitions(recipients_schema(sources.variables), folder, "settled")
         stack.callback(settled.clear)
-        with meter.stage("settle"):
-            outcome = _Settling(spec, numbered, suppressed, settled).run()
+        with meter.stage("settle", numbered.rows) as told:
+            outcome = _Settling(spec, numbered, suppressed, settled).run(told)
         outcome.exclusions.merge(contacts.exclusions)
         return _audience(contacts.rows, findings, sources, outcome, settled, stack.pop_all().close)
 
@@ -174,24 +192,38 @@ class _Settling:
         allowed = None if spec.allow_numbers is None else read_allowed(spec)["phone"].combine_chunks().drop_null()
         self._allowed = allowed
 
-    def run(self) -> _Outcome:
-        """Fill `settled`."""
+    def run(self, told: Callable[[int], None]) -> _Outcome:
+        """Fill `settled`; `told` hears of the rows that are settled."""
         outcome = _Outcome()
         planned = None if self._spec.planned is None else _as_planned(self._spec.planned, self._both())
         if planned is not None:
             outcome.since = planned.since
+        cuts = list(self._cuts())
         with ThreadPoolExecutor(self._spec.threads) as pool:
 
             def settle(number: int) -> tuple[Winners, Divided]:
                 winners = choose(self._numbered.take(number))
                 off = self._off(number) if planned is None else planned.suppressed
-                return winners, divide(winners, off, self._allowed, self._settled.schema)
+                return winners, divide(winners, off, self._allowed, self._settled.schema, cuts)
 
             for number, (winners, divided) in enumerate(_in_order(pool, settle)):
                 self._numbered.drop(number)
                 self._settled.put(number, divided.recipients)
                 _add(outcome, winners, divided)
+                told(len(winners.phones) + winners.exclusions.counts.total())
         return outcome
+
+    def _cuts(self) -> Iterator[Cut]:
+        """Where the sample ends and where the limit does."""
+        asked = ((rules.NOT_SAMPLED, self._spec.sample), (rules.OVER_LIMIT, self._spec.limit))
+        for reason, wanted in asked:
+            match wanted:
+                case int():
+                    winners = (choose(self._numbered.take(number)) for number in range(PARTITIONS))
+                    cut = cut_at(reason, winners, self._allowed, wanted)
+                    yield from () if cut is None else (cut,)
+                case Decimal() if wanted < 1:
+                    yield Cut(reason, int(wanted * 2**HASH_BITS))
 
     def _off(self, number: int) -> pa.StringArray:
         return pa.concat_arrays([pa.array([], pa.string()), *self._suppressed.take(number)["phone"].chunks])

@@ -35,6 +35,7 @@ SUPPRESSION_COLUMN: Final = Rule("audience/suppression-column", "Suppression lis
 UNREADABLE_SUPPRESSION: Final = Rule(
     "audience/unreadable-suppression", "Suppression list holds entries that are no phone numbers", "warning"
 )
+KEPT_LANDLINES: Final = Rule("audience/kept-landlines", "Numbers that get no SMS are written to", "warning")
 
 FAULTY_ROW: Final = "faulty-row"
 NOT_SELECTED: Final = "not-selected"
@@ -43,9 +44,12 @@ SPREADSHEET_NUMBER: Final = "spreadsheet-number"
 OVERSEAS_NUMBER: Final = "overseas-number"
 AMBIGUOUS_NUMBER: Final = "ambiguous-number"
 INVALID_NUMBER: Final = "invalid-number"
+NOT_MOBILE: Final = "not-mobile"
 DUPLICATE: Final = "duplicate"
 SUPPRESSED: Final = "suppressed"
 NOT_ALLOWED: Final = "not-allowed"
+NOT_SAMPLED: Final = "not-sampled"
+OVER_LIMIT: Final = "over-limit"
 
 EXPLANATIONS: Final = {
     FAULTY_ROW: (
@@ -64,8 +68,14 @@ EXPLANATIONS: Final = {
     ),
     AMBIGUOUS_NUMBER: "the number holds letters or an extension, so it may not be the number that was meant",
     INVALID_NUMBER: (f"not a valid phone number by libphonenumber's rules (phonenumbers {phonenumbers.__version__})"),
+    NOT_MOBILE: (
+        "a valid number of a line that gets no SMS: fixed, premium rate, free, shared cost, a company's, voicemail or "
+        "a pager, and the campaign's `recipients` say `on_landline: exclude`"
+    ),
     DUPLICATE: "another row with the same number was taken: the one with the smallest row key",
     SUPPRESSED: "the number is on a suppression list",
     NOT_ALLOWED: "the environment's allow-list does not hold the number",
+    NOT_SAMPLED: "the number is not in the campaign's `sample`",
+    OVER_LIMIT: "the number comes after those that the campaign's `limit` takes",
 }
 """Reason -> what it means. The codes are stable: plans and reports carry them."""

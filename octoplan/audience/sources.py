@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from decimal import Decimal
 from functools import partial
 from typing import Final, TypeVar
 
@@ -49,10 +50,13 @@ class AudienceSpec:
     """
     What to read and whom to take; plain values, so that nothing here depends on how a campaign is written.
 
-    `columns`
-    maps a template variable to a column; of `variables`, those not in it are columns of the same name. `allow_numbers`
-    are the only numbers that may be written to, in any spelling; `None` allows all. `planned` is for carrying out an
-    approved plan. `threads` is `None` for all cores.
+    `columns` maps a template variable to a column; of `variables`, those not in it are columns of the same name. With
+    `landlines` numbers that get no SMS are taken too, and counted in a warning. `allow_numbers` are the only numbers
+    that may be written to, in any spelling; `None` allows all. `planned` is for carrying out an approved plan.
+    `threads` is `None` for all cores.
+
+    `sample` and `limit` take only the first numbers in the order of their hash: so many, or a share from 0 to 1 of all
+    hashes, in which each campaign finds the same people.
     `places` gives the place of a campaign field by its path, such as `recipients.columns.first_name`.
     """
 
@@ -63,6 +67,9 @@ class AudienceSpec:
     variables: tuple[str, ...] = ()
     where: str | None = None
     key: str | None = None
+    sample: int | Decimal | None = None
+    limit: int | None = None
+    landlines: bool = False
     suppressions: tuple[SuppressionSpec, ...] = ()
     allow_numbers: tuple[str, ...] | None = field(default=None, repr=False)
     planned: PlannedSuppression | None = field(default=None, repr=False)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 
 from octoplan.campaign import rules
 from octoplan.campaign.document import Document
-from octoplan.campaign.model import CampaignModel, Defaults
+from octoplan.campaign.model import CampaignModel, Defaults, Override
 from octoplan.campaign.resolve import Campaign
 from octoplan.campaign.stop_mention import check_stop_mention
 from octoplan.diagnostics import Finding
@@ -21,6 +22,12 @@ def check_campaign(model: CampaignModel, document: Document, defaults: Defaults)
         *_check_variables(model, document),
         *_check_rewriting(model, document),
     ]
+
+
+def drop_overridden(findings: Iterable[Finding], overrides: Iterable[Override]) -> list[Finding]:
+    """The findings without the warnings that a campaign overrides; errors stay, whatever it says."""
+    dropped = {override.rule for override in overrides}
+    return [found for found in findings if found.severity == "error" or found.code not in dropped]
 
 
 def check_times(campaign: Campaign, now: datetime) -> list[Finding]:

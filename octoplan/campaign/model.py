@@ -22,26 +22,34 @@ from octoplan.campaign.source import check_relative
 from octoplan.limits import (
     DESCRIPTION_CHARACTERS_MAX,
     LANES_MAX,
+    OVERRIDES_MAX,
     QUERY_CHARACTERS_MAX,
     RECIPIENTS_PER_BATCH_MAX,
     TEMPLATE_CHARACTERS_MAX,
     VAR_CHARACTERS_MAX,
     WHERE_CHARACTERS_MAX,
 )
+from octoplan.rulebook.data import RULE_ID_PATTERN
 from octoplan.values.local_time import WRITTEN_TIME_PATTERN, load_zone, parse_written_time
 from octoplan.values.names import IDENTIFIER_PATTERN, IDENTIFIER_RULE, REFERENCE_PATTERN, VARIABLE_PATTERN
 from octoplan.values.sender import SENDER_PATTERN, Sender
+from octoplan.values.web_address import ADDRESS_PATTERN, PREFIX_PATTERN, check_address, check_prefix, is_web_address
 
 SANDBOX: Final = "sandbox"
 """The built-in environment."""
+DEFAULT_CAMPAIGNS: Final = ("campaigns/**/*.yaml",)
+"""Where campaign files are if the project does not say."""
 
 MessageType = Literal["sms_premium", "sms_low_cost"]
 Purpose = Literal["wholesale", "alert"]
+Windows = Literal["enforce", "strict", "warn", "off"]
+"""What the rules on sending hours do: errors block; warnings too; nothing blocks; they are not looked at."""
 
 _SCALAR: Final = ["string", "number", "boolean"]
 """What an editor may take a text for: `2027` and `true` are text to octoplan wherever text is asked for."""
 _PATH_PATTERN: Final = r"(?!/)(?!.*(?:^|/)\.[^/])[^\\]+"
 SHARE_PATTERN: Final = r"([0-9]{1,3}(?:\.[0-9]{1,4})?)%"
+GIT_REF_PATTERN: Final = r"(?!.*(?:\.\.|//|\.lock(?:/|$)|/$|/\.|\.$))[A-Za-z0-9][A-Za-z0-9._-]*(?:/[A-Za-z0-9._-]+)+"
 DURATION_PATTERN: Final = r"([1-9][0-9]{0,3})(?:min|h|d)"
 _UNITS: Final = {"min": "minutes", "h": "hours", "d": "days"}
 _LOOPBACK: Final = ("localhost", "127.0.0.1", "::1")
@@ -78,6 +86,22 @@ def _parse_share(text: str) -> Decimal:
     if match is None or Decimal(match[1]) > 100:
         raise ValueError("a share is written like `5%` or `0.5%`, and is at most `100%`")
     return Decimal(match[1]) / 100
+
+
+def _parse_part(text: str) -> int | Decimal:
+    if not text.endswith("%"):
+        return _parse_positive(text)
+    share = _parse_share(text)
+    if not share:
+        raise ValueError("nobody is left of `0%`")
+    return share
+
+
+def _parse_positive(text: str) -> int:
+    count = _parse_count(text)
+    if not count:
+        raise ValueError("at least 1")
+    return count
 
 
 def _parse_duration(text: str) -> timedelta:
@@ -125,6 +149,20 @@ def _check_glob(text: str) -> str:
 def _check_data_path(text: str) -> str:
     if "**" in _check_path(text):
         raise ValueError("`**` is not understood here; `*` stands for any part of one name")
+    return text
+
+
+def _check_source_path(text: str) -> str:
+    if not is_web_address(text):
+        return _check_data_path(text)
+    if reason := check_address(text):
+        raise ValueError(reason)
+    return text
+
+
+def _check_prefix(text: str) -> str:
+    if reason := check_prefix(text):
+        raise ValueError(reason)
     return text
 
 
@@ -229,10 +267,20 @@ Identifier = Annotated[
     _matching(IDENTIFIER_PATTERN, IDENTIFIER_RULE),
     _schema(_SCALAR, IDENTIFIER_PATTERN),
 ]
+DatabaseSchema = Annotated[
+    str,
+    _matching(f"(?!.{{64}}){IDENTIFIER_PATTERN}", f"{IDENTIFIER_RULE}; PostgreSQL cuts off names after 63 characters"),
+    _schema(_SCALAR, f"(?!.{{64}}){IDENTIFIER_PATTERN}"),
+]
 Variable = Annotated[
     str,
     _matching(VARIABLE_PATTERN, "a variable's name has letters without accents, digits and `_`, no digit first"),
     _schema("string", VARIABLE_PATTERN),
+]
+RuleId = Annotated[
+    str,
+    _matching(RULE_ID_PATTERN, "the id of a rule as `octoplan rules` lists it, such as `window/fr-hours`"),
+    _schema("string", RULE_ID_PATTERN, examples=["window/fr-sunday"]),
 ]
 Line = Annotated[str, _without_controls("", DESCRIPTION_CHARACTERS_MAX), _ANY_TEXT]
 Prose = Annotated[str, _without_controls("\n", DESCRIPTION_CHARACTERS_MAX), _ANY_TEXT]
@@ -241,6 +289,19 @@ Expression = Annotated[str, _without_controls("\n", WHERE_CHARACTERS_MAX), _ANY_
 Template = Annotated[str, _without_controls("\n", TEMPLATE_CHARACTERS_MAX), _ANY_TEXT]
 VariableText = Annotated[str, _without_controls("\n", VAR_CHARACTERS_MAX), _ANY_TEXT]
 DataPath = Annotated[str, AfterValidator(_check_data_path), _schema("string", _PATH_PATTERN)]
+SourcePath = Annotated[
+    str, AfterValidator(_check_source_path), _schema("string", f"(?:{ADDRESS_PATTERN}|(?!.*://){_PATH_PATTERN})")
+]
+Prefix = Annotated[
+    str,
+    AfterValidator(_check_prefix),
+    _schema("string", PREFIX_PATTERN, examples=["https://files.example.com/lists/"]),
+]
+HeaderName = Annotated[
+    str,
+    _matching("[A-Za-z][A-Za-z0-9-]{0,63}", "a header's name has letters, digits and `-`, a letter first"),
+    _schema("string", "[A-Za-z][A-Za-z0-9-]{0,63}"),
+]
 Glob = Annotated[str, AfterValidator(_check_glob), _schema("string", _PATH_PATTERN)]
 Region = Annotated[str, AfterValidator(_check_region), _schema("string", "[A-Z]{2}", examples=["FR"])]
 SenderName = Annotated[str, AfterValidator(_check_sender), _schema("string", SENDER_PATTERN, examples=["ACME"])]
@@ -259,6 +320,14 @@ Url = Annotated[str, AfterValidator(_check_url), WithJsonSchema({"type": "string
 Proxy = Annotated[
     str, AfterValidator(_check_proxy), WithJsonSchema({"type": "string", "pattern": r"^(https?://|env/)[^\s@]+$"})
 ]
+GitRef = Annotated[
+    str,
+    _matching(
+        GIT_REF_PATTERN,
+        "a branch of a remote as `origin/main`, or a full name as `refs/remotes/origin/main`",
+    ),
+    _schema("string", GIT_REF_PATTERN, examples=["origin/main"]),
+]
 Account = Annotated[
     str,
     _matching("a1_[0-9a-f]{40}", "an account's fingerprint is `a1_` and 40 hexadecimal digits"),
@@ -271,6 +340,23 @@ Number = Annotated[
 ]
 Encoding = Literal["utf-8", "utf-16", "windows-1252", "iso-8859-15"]
 Share = Annotated[Decimal, _only_text(_parse_share), _schema("string", SHARE_PATTERN, examples=["5%", "0.5%"])]
+Positive = Annotated[
+    int,
+    _only_text(_parse_positive),
+    WithJsonSchema({"type": ["integer", "string"], "minimum": 1, "pattern": "^[1-9][0-9]*$"}),
+]
+Part = Annotated[
+    int | Decimal,
+    _only_text(_parse_part),
+    WithJsonSchema(
+        {
+            "type": ["integer", "string"],
+            "minimum": 1,
+            "pattern": rf"^(?:[1-9][0-9]*|(?!0+(?:\.0+)?%){SHARE_PATTERN})$",
+            "examples": [100, "5%"],
+        }
+    ),
+]
 Delimiter = Annotated[
     Literal[",", ";", "|", "\t"],
     _only_text(_parse_delimiter),
@@ -301,8 +387,8 @@ class ContactSource(Strict):
 
     source: Literal["csv", "parquet", "json", "xlsx", "sql"] | None = None
     """The kind; default: by the file's ending (`.parquet`, `.json`, `.jsonl`, `.ndjson`, `.xlsx`), else `csv`."""
-    path: DataPath | None = None
-    """The file, from the project's folder; it may not leave it. `*` and `?` stand for several files with one header."""
+    path: SourcePath | None = None
+    """The file, from the project's folder, `*` and `?` for several; or an https:// address the environment allows."""
     delimiter: Delimiter | None = None
     """For csv: what separates the fields, `tab` for a tab; default: found in the header."""
     encoding: Encoding | None = None
@@ -315,6 +401,11 @@ class ContactSource(Strict):
     """For sql: names for files of the project, whose columns are all text."""
     connection: Identifier | None = None
     """For sql: the name of a database that the environment's `connections` describe."""
+
+    @property
+    def address(self) -> str | None:
+        """Where the source is on the web; `None` for one that is not."""
+        return self.path if self.path is not None and is_web_address(self.path) else None
 
     @property
     def shown(self) -> str:
@@ -335,10 +426,19 @@ class Recipients(ContactSource):
     """A condition on the columns (SQL, all columns are text); rows that do not meet it are left out."""
     key: Line | None = None
     """The column that decides which of several rows with one number wins (smallest text); default: the whole row."""
+    limit: Positive | None = None
+    """At most so many of the list's numbers, the first in the order of sending; suppressed ones count too."""
+    sample: Part | None = None
+    """A part of the list, such as `5%` or `100`: the same people at every run, and for every campaign."""
     on_invalid: Literal["exclude", "fail"] = "exclude"
     """What rows without a usable number do: they are left out and counted, or the campaign cannot be planned."""
     max_invalid: Share | None = None
     """With `exclude`: the largest share of such rows, for example `5%`; more, and the campaign cannot be planned."""
+    on_landline: Literal["exclude", "keep"] = "keep"
+    """
+    What numbers that hardly get SMS do (fixed lines, premium rate, free…): they are left out and counted, or kept with
+    a warning. Octopush's own sample request goes to a fixed line.
+    """
 
 
 class Schedule(Strict):
@@ -352,6 +452,17 @@ class Schedule(Strict):
     """After this nothing is sent any more: a late run refuses, it never turns into "send now"."""
     hand_over: Duration | None = None
     """Hand the messages to the API no earlier than this before `at`, such as `2h`: until then they can be stopped."""
+    clock_change: Literal["refuse", "earlier", "later"] = "refuse"
+    """What to do with a local time that clocks skip or show twice: refuse it, or take the earlier or later reading."""
+
+
+class Override(Strict):
+    """A rule that does not count for one campaign. It is shown in the plan, with the reason."""
+
+    rule: RuleId
+    """The rule's id, as findings and `octoplan rules` show it."""
+    reason: Line
+    """Why it may be broken here; for whoever reviews the campaign."""
 
 
 class Canary(Strict):
@@ -391,6 +502,8 @@ class Limits(Strict):
     """What must remain in the wallet."""
     max_growth: Count | None = None
     """For a growing audience: people added by one apply after the first."""
+    min_growth_pause: Duration | None = None
+    """For a growing audience: least time between two additions, such as `1d`; until then those added wait."""
 
 
 class CampaignModel(Strict):
@@ -410,6 +523,8 @@ class CampaignModel(Strict):
     recipients: Recipients
     schedule: Schedule = Schedule()
     limits: Limits = Limits()
+    overrides: tuple[Override, ...] = Field(default=(), max_length=OVERRIDES_MAX)
+    """Warnings, and rules on sending hours, that do not count for this campaign."""
     audience: Literal["frozen", "growing"] = "frozen"
     """`frozen`: an edited list of a sent campaign is a conflict. `growing`: people added since are sent to."""
     canary: Canary | None = None
@@ -447,6 +562,8 @@ class Defaults(Strict):
     """IANA name."""
     sender: SenderName | None = None
     """For premium messages."""
+    windows: Windows | None = None
+    """What the rules on sending hours do in environments that do not say; default: `enforce`."""
 
 
 class Credentials(Strict):
@@ -469,7 +586,7 @@ class StateSettings(Strict):
     """For `git`: the remote that keeps the ref `refs/octoplan/<environment>`."""
     url: Reference | None = None
     """For `postgres`: the variable that holds the database's URL."""
-    db_schema: Identifier = "octoplan"
+    db_schema: DatabaseSchema = "octoplan"
     """For `postgres`: the database schema."""
 
 
@@ -482,12 +599,40 @@ class ConnectionSettings(Strict):
     """The variable that holds the database's URL, such as `postgresql://user:password@host/database`."""
 
 
+class AllowedSource(Strict):
+    """A place on the web from which campaigns may take lists."""
+
+    prefix: Prefix
+    """What their addresses begin with."""
+    headers: dict[HeaderName, Reference] = Field(default_factory=dict)
+    """Headers of the request, such as `Authorization`, each with the variable that holds its value."""
+
+
+class Budgets(Strict):
+    """What all campaigns of an environment may cost together. While a cost is unknown, nothing is sent."""
+
+    month: Amount | None = None
+    """In a calendar month of the project's time zone, with what was billed in it before."""
+    run: Amount | None = None
+    """In one `apply`."""
+    currency: Line | None = None
+    """What the amounts are in, such as `EUR`; a wallet in another unit is refused."""
+
+
 class EnvironmentSettings(Strict):
     """What every environment has, the built-in one too."""
 
     connections: dict[Identifier, ConnectionSettings] = Field(default_factory=dict)
     """Databases by the name that campaigns call them."""
+    sources: tuple[AllowedSource, ...] = ()
+    """From where on the web lists may be taken; without it from nowhere."""
     limits: Limits = Limits()
+    budgets: Budgets = Budgets()
+    """What all campaigns together may cost."""
+    prices: DataPath | None = None
+    """A file of dated prices, for plans that do not ask the API (`plan --offline`)."""
+    limits_from: GitRef | None = None
+    """A protected branch such as `origin/main`: its limits and budgets hold too, the stricter of both."""
     allow_numbers: tuple[Number, ...] | None = Field(default=None, repr=False)
     """Only these numbers may be written to; without it all may. For environments that are not production."""
     concurrency: Lanes = 1
@@ -502,6 +647,8 @@ class EnvironmentSettings(Strict):
     """When it is unknown whether a request arrived: repeat the very same request while that is safe, or stop."""
     batch_size: BatchSize = RECIPIENTS_PER_BATCH_MAX
     """Most recipients in one request; the smaller of this and the campaign's counts."""
+    windows: Windows | None = None
+    """What the rules on sending hours do; default: the project's, `warn` in the sandbox, which sends to nobody."""
 
 
 class Sandbox(EnvironmentSettings):
@@ -545,7 +692,7 @@ class ProjectModel(Strict):
 
     project: Identifier
     """The project's id."""
-    campaigns: tuple[Glob, ...] = ("campaigns/**/*.yaml",)
+    campaigns: tuple[Glob, ...] = DEFAULT_CAMPAIGNS
     """Where the campaign files are: `*` within a name, `**` for any folders."""
     default_environment: Identifier = SANDBOX
     """The environment of commands without `--env`."""
@@ -553,4 +700,6 @@ class ProjectModel(Strict):
     suppression: tuple[Suppression, ...] = ()
     """Lists of numbers that get nothing."""
     limits: Limits = Limits()
+    limits_from: GitRef | None = None
+    """A protected branch such as `origin/main`: its limits and budgets hold too, the stricter of both."""
     environments: Environments = Environments()

@@ -13,17 +13,19 @@ import os
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from decimal import Decimal
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Final, TypeVar
 
 from octoplan.campaign import rules
-from octoplan.campaign.check import check_campaign
+from octoplan.campaign.check import check_campaign, drop_overridden
 from octoplan.campaign.document import Document, parse_document, shorten
 from octoplan.campaign.fields import bound_findings, build_model
 from octoplan.campaign.model import (
     SANDBOX,
+    Budgets,
     CampaignModel,
     Environment,
     EnvironmentSettings,
@@ -31,9 +33,11 @@ from octoplan.campaign.model import (
     ProjectModel,
     Sandbox,
     Suppression,
+    Windows,
 )
 from octoplan.campaign.resolve import Campaign, FoundFiles, resolve_campaign, resolve_source
 from octoplan.campaign.source import read_source
+from octoplan.campaign.words import check_words
 from octoplan.diagnostics import Finding, InvalidInput, Place
 from octoplan.limits import CAMPAIGN_FILES_MAX, PROJECT_ENTRIES_MAX, PROJECT_PARENTS_MAX
 from octoplan.values.names import IDENTIFIER_PATTERN, IDENTIFIER_RULE, nearest
@@ -43,7 +47,7 @@ PROJECT_FILE: Final = "octoplan.yaml"
 _SHAPING: Final = frozenset({"defaults", "campaigns"})
 """Sections that decide what a campaign means; while they are wrong, findings in campaigns would mislead."""
 
-Number = TypeVar("Number", int, Decimal)
+Number = TypeVar("Number", int, Decimal, timedelta)
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,6 +200,8 @@ def load_campaign(project: Project, name: str) -> tuple[Campaign | None, list[Fi
         return None, bound_findings(found)
     campaign, unresolved = resolve_campaign(built.usable, document, project.model.defaults, project.root)
     found += [*check_campaign(built.usable, document, project.model.defaults), *unresolved]
+    found += check_words(built.usable, document)
+    found = drop_overridden(found, built.usable.overrides)
     has_error = any(finding.severity == "error" for finding in found)
     return None if has_error else campaign, bound_findings(found)
 
@@ -246,7 +252,7 @@ def _list_files(root: Path, patterns: tuple[str, ...]) -> tuple[list[str], list[
         if seen >= PROJECT_ENTRIES_MAX or len(names) > CAMPAIGN_FILES_MAX:
             detail = f"The bounds are {PROJECT_ENTRIES_MAX} files to look at and {CAMPAIGN_FILES_MAX} campaigns."
             return sorted(names), [rules.TOO_MANY_FILES.at(Place(PROJECT_FILE), detail, "narrow `campaigns:` down")]
-        if any(_matches(name, pattern) for pattern in patterns):
+        if matches_any(name, patterns):
             names.append(name)
     if names:
         return sorted(names), []
@@ -262,6 +268,11 @@ def _walk(root: Path) -> Iterator[str]:
         yield from ((inside / name).as_posix() for name in sorted(files) if not name.startswith("."))
 
 
+def matches_any(name: str, patterns: Sequence[str]) -> bool:
+    """Whether a path, from the project's folder, is one of the campaign files that `patterns` name."""
+    return any(_matches(name, pattern) for pattern in patterns)
+
+
 def _matches(name: str, pattern: str) -> bool:
     """Whether a path matches a pattern in which `**`, at most once, stands for any number of folders."""
     parts, wanted = name.split("/"), pattern.split("/")
@@ -275,21 +286,46 @@ def _matches(name: str, pattern: str) -> bool:
     return all(fnmatchcase(part, part_wanted) for part_wanted, part in ends)
 
 
+# --- settings of more than one level ----------------------------------------------------------------------------------
+
+
+def effective_windows(project: ProjectModel, environment: EnvironmentSettings) -> Windows:
+    """What the rules on sending hours do in an environment."""
+    default = "warn" if isinstance(environment, Sandbox) else project.defaults.windows
+    return environment.windows or default or "enforce"
+
+
 # --- limits -----------------------------------------------------------------------------------------------------------
 
 
-def effective_limits(project: ProjectModel, environment: EnvironmentSettings, campaign: CampaignModel) -> Limits:
-    """The strictest of the three levels: the smallest of each maximum, the largest minimum."""
-    levels = (project.limits, environment.limits, campaign.limits)
+def effective_limits(
+    project: ProjectModel, environment: EnvironmentSettings, campaign: CampaignModel, *others: Limits
+) -> Limits:
+    """The strictest of the three levels and any others: the smallest of each maximum, the largest minimum."""
+    levels = (project.limits, environment.limits, campaign.limits, *others)
     return Limits(
         max_cost=_smallest(level.max_cost for level in levels),
         max_recipients=_smallest(level.max_recipients for level in levels),
         max_segments=_smallest(level.max_segments for level in levels),
         max_unit_price=_smallest(level.max_unit_price for level in levels),
         max_growth=_smallest(level.max_growth for level in levels),
-        min_balance=max((level.min_balance for level in levels if level.min_balance is not None), default=None),
+        min_balance=_largest(level.min_balance for level in levels),
+        min_growth_pause=_largest(level.min_growth_pause for level in levels),
+    )
+
+
+def effective_budgets(*budgets: Budgets) -> Budgets:
+    """The strictest of several; the first that names a currency says which."""
+    return Budgets(
+        month=_smallest(each.month for each in budgets),
+        run=_smallest(each.run for each in budgets),
+        currency=next((each.currency for each in budgets if each.currency is not None), None),
     )
 
 
 def _smallest(values: Iterator[Number | None]) -> Number | None:
     return min((value for value in values if value is not None), default=None)
+
+
+def _largest(values: Iterator[Number | None]) -> Number | None:
+    return max((value for value in values if value is not None), default=None)

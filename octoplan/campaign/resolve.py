@@ -15,7 +15,7 @@ from octoplan.campaign.model import CampaignModel, ContactSource, Defaults, Sche
 from octoplan.campaign.source import find_inside
 from octoplan.campaign.source_fields import check_source
 from octoplan.diagnostics import Finding, Place
-from octoplan.values.local_time import find_instants, load_zone, parse_written_time
+from octoplan.values.local_time import find_instants, load_zone, parse_written_time, read_around_change
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,11 +91,11 @@ def resolve_campaign(
     not_after, found_after = _resolve_time(model.schedule, "not_after", zone, document)
     contacts, found_path = resolve_source(root, model.recipients, document, ("recipients",))
     found = [*found_at, *found_after, *found_path, *_check_order(send_at, not_after, document)]
-    if contacts is None or found:
+    if contacts is None or any(each.severity == "error" for each in found):
         return None, found
     sender = (model.sender or defaults.sender) if model.type == "sms_premium" else None
     region = model.recipients.region or defaults.region
-    return Campaign(model, document.source.name, contacts, sender, region, zone, send_at, not_after, document), []
+    return Campaign(model, document.source.name, contacts, sender, region, zone, send_at, not_after, document), found
 
 
 def resolve_source(
@@ -105,7 +105,7 @@ def resolve_source(
     found = check_source(source, document, path)
     files: tuple[FoundFile, ...] = ()
     tables: dict[str, tuple[FoundFile, ...]] = {}
-    if source.path is not None:
+    if source.path is not None and source.address is None:
         files, wrong = _resolve_files(root, source.path, document, (*path, "path"))
         found += wrong
     for name, pattern in source.tables.items():
@@ -135,6 +135,11 @@ def _resolve_time(
     if zone is None:
         hint = "add `timezone: Europe/Paris` beside it, or an offset such as `+01:00` to the time"
         return None, [rules.NO_TIMEZONE.at(place, "Neither the campaign nor the project names a time zone.", hint)]
+    if schedule.clock_change != "refuse" and len(find_instants(written, zone)) != 1:
+        moment = read_around_change(written, zone, schedule.clock_change)
+        rule = f"`clock_change: {schedule.clock_change}`"
+        detail = f"Clocks in {zone} change around it; {rule} makes it {_shown(moment)}."
+        return moment, [rules.TIME_CHOSEN.at(place, detail)]
     return _resolve_local(written, zone, place)
 
 
@@ -152,7 +157,8 @@ def _resolve_local(written: datetime, zone: ZoneInfo, place: Place) -> tuple[dat
     instants = find_instants(written, zone)
     if not instants:
         detail = f"Clocks in {zone} are put forward and skip this time."
-        return None, [rules.TIME_SKIPPED.at(place, detail, "choose a time an hour earlier or later")]
+        hint = "choose a time an hour earlier or later, or say `clock_change: later`"
+        return None, [rules.TIME_SKIPPED.at(place, detail, hint)]
     if len(instants) > 1:
         first, second = (f"`{written.isoformat()}{_offset(instant)}`" for instant in instants)
         detail = f"Clocks in {zone} are put back and show this time twice."
@@ -165,6 +171,10 @@ def _check_order(send_at: datetime | None, not_after: datetime | None, document:
         return []
     detail = "`not_after` has to be later than `at`."
     return [rules.TIME_ORDER.at(document.place("schedule", "not_after"), detail)]
+
+
+def _shown(moment: datetime) -> str:
+    return f"`{moment.replace(tzinfo=None).isoformat()}{_offset(moment)}`"
 
 
 def _offset(moment: datetime) -> str:

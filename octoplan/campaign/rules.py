@@ -41,19 +41,39 @@ BAD_VALUE: Final = Rule("campaign/bad-value", "Value cannot be used")
 FIELD_ELSEWHERE: Final = Rule("campaign/field-elsewhere", "Field belongs to another kind of source")
 QUERY_OVER: Final = Rule("campaign/query-over", "Query has no tables, or too many sources")
 DUPLICATE_ID: Final = Rule("campaign/duplicate-id", "Two campaigns have the same id")
-STOP_MISSING: Final = Rule("campaign/stop-missing", "Marketing message without a STOP mention")
-STOP_FORM: Final = Rule("campaign/stop-form", "STOP mention is written in a form that is not accepted")
-STOP_CONDITIONAL: Final = Rule("campaign/stop-conditional", "STOP mention is not in every message")
-STOP_IN_ALERT: Final = Rule("campaign/stop-in-alert", "Transactional message with a STOP mention", "warning")
-STRAY_PLACEHOLDER: Final = Rule("campaign/stray-placeholder", "XXXXX outside a STOP mention")
-LOW_COST_SENDER: Final = Rule("campaign/low-cost-sender", "Low cost messages show no sender", "warning")
+_CODES: Final = "Octopush's page on scheduled sending and its return codes 121 and 122"
+_NOTICE: Final = "Octopush's notice of 2013 on the STOP mention"
+STOP_MISSING: Final = Rule("campaign/stop-missing", "Marketing message without a STOP mention", source=_CODES)
+STOP_FORM: Final = Rule("campaign/stop-form", "STOP mention is written in a form that is not accepted", source=_CODES)
+STOP_CONDITIONAL: Final = Rule("campaign/stop-conditional", "STOP mention is not in every message", source=_CODES)
+STOP_NOT_LAST: Final = Rule("campaign/stop-not-last", "STOP mention is not at the end", "warning", _NOTICE)
+STOP_IN_ALERT: Final = Rule(
+    "campaign/stop-in-alert",
+    "Transactional message with a STOP mention",
+    "warning",
+    "Brevo's pages for developers; whether it holds for Octopush is not known",
+)
+STRAY_PLACEHOLDER: Final = Rule("campaign/stray-placeholder", "XXXXX outside a STOP mention", source=_NOTICE)
+LOW_COST_SENDER: Final = Rule(
+    "campaign/low-cost-sender", "Low cost messages show no sender", "warning", "Octopush's old client libraries"
+)
 NO_SENDER: Final = Rule("campaign/no-sender", "Premium message without a sender", "warning")
-SENDER_SPACE: Final = Rule("campaign/sender-space", "Sender with a space", "warning")
-TEXT_REWRITTEN: Final = Rule("campaign/text-rewritten", "Octopush may rewrite the text", "warning")
+SENDER_SPACE: Final = Rule(
+    "campaign/sender-space",
+    "Sender with a space",
+    "warning",
+    "Octopush's page on scheduled sending and its return code 106; af2m's page on senders for France",
+)
+TEXT_REWRITTEN: Final = Rule(
+    "campaign/text-rewritten", "Octopush may rewrite the text", "warning", "Octopush's page on scheduled sending"
+)
+UNKNOWN_RULE: Final = Rule("campaign/unknown-rule", "Override of a rule that does not exist")
+NO_OVERRIDE: Final = Rule("campaign/no-override", "Rule cannot be overridden")
 VARIABLE_TWICE: Final = Rule("campaign/variable-twice", "Variable has two sources")
 NO_TIMEZONE: Final = Rule("campaign/no-timezone", "Local time without a time zone")
 TIME_SKIPPED: Final = Rule("campaign/time-skipped", "Local time does not exist")
 TIME_TWICE: Final = Rule("campaign/time-twice", "Local time happens twice")
+TIME_CHOSEN: Final = Rule("campaign/time-chosen", "Local time was read with the rule for clock changes", "warning")
 OFFSET_MISMATCH: Final = Rule("campaign/offset-mismatch", "Offset is not the time zone's")
 TIME_ORDER: Final = Rule("campaign/time-order", "Nothing can be sent before not_after")
 TIME_PASSED: Final = Rule("campaign/time-passed", "Time to send has passed")

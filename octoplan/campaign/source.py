@@ -40,7 +40,9 @@ _HIDDEN: Final = re.compile(
     "\ufeff\ufffe\uffff]"
 )
 _SECRETIVE: Final = re.compile(
-    r"(?:credentials?|keys?|login|secret|token|passw(?:or)?d|allow_numbers)[\"']?\s*:|://[^/\s]*@", re.IGNORECASE
+    r"(?:credentials?|keys?|login|secret|token|headers?|authorization|passw(?:or)?d|allow_numbers)[\"']?\s*:"
+    r"|://[^/\s]*@",
+    re.IGNORECASE,
 )
 
 

@@ -1,10 +1,9 @@
 """
 The words that tell a recipient how to stop marketing messages, looked for in the template as it is written.
 
-Octopush's page on scheduled sending refuses a premium text without the mention (code 121) and shows `STOP at XXXXX`;
-its list of return codes asks for `STOP au XXXXX`, case respected; a live refusal of 2021 named `STOP au 30101`. The old
-API asked low cost texts for `no PUB=STOP` (code 122). Octopush replaced every `XXXXX` of a text by a short code, so it
-may stand nowhere else. The mention has to be in the template itself: data could lack it, and a condition could skip it.
+Which forms are accepted, and who says so, is in `rules_data/texts.yaml`. Octopush replaced every `XXXXX` of a text by a
+short code, so it may stand nowhere else, and put a mention that it added itself at the end. The mention has to be in
+the template itself: data could lack it, and a condition could skip it.
 """
 
 from __future__ import annotations
@@ -17,9 +16,8 @@ from octoplan.campaign import rules
 from octoplan.campaign.document import Document
 from octoplan.campaign.model import CampaignModel
 from octoplan.diagnostics import Finding, Place
+from octoplan.rulebook.data import load_texts
 
-_EXACT: Final = re.compile(r"(?<!\w)STOP a[ut] (?:XXXXX|3[0-9]{4})(?!\w)")
-_LOW_COST: Final = re.compile(r"(?<!\w)no PUB=STOP(?!\w)")
 _NEARLY: Final = re.compile(r"(?<!\w)stop(?:\W{0,3}(?:au|at|à)\W{0,3}|\s+)(?:x{3,}|[0-9]{3,6})(?!\w)", re.IGNORECASE)
 _PLACEHOLDER: Final = re.compile(r"X{5,}")
 _JINJA: Final = re.compile(r"\{\{.*?(?:\}\}|\Z)|\{%.*?(?:%\}|\Z)|\{#.*?(?:#\}|\Z)", re.DOTALL)
@@ -30,7 +28,7 @@ _HINT: Final = "end the text with `STOP au` and the account's five-digit short c
 
 def check_stop_mention(model: CampaignModel, document: Document) -> list[Finding]:
     """Everything that is wrong with the STOP mention, at its place inside the template."""
-    text = _blank_jinja(model.message.template)
+    text = blank_jinja(model.message.template)
     exact = sorted(match.span() for match in _find_mentions(model, text))
     near = [match.span() for match in _NEARLY.finditer(text) if not _overlaps(match.span(), exact)]
     found = [_form(model, document, start, end) for start, end in near] if model.purpose == "wholesale" else []
@@ -39,14 +37,14 @@ def check_stop_mention(model: CampaignModel, document: Document) -> list[Finding
     elif model.purpose == "alert" and exact:
         hint = "remove it, or use `purpose: wholesale` if this is marketing"
         detail = "It costs 14 characters, and operators may take the message for marketing."
-        found.append(rules.STOP_IN_ALERT.at(_place(model, document, *exact[0]), detail, hint))
+        found.append(rules.STOP_IN_ALERT.at(place_in_template(model, document, *exact[0]), detail, hint))
     return found + _check_placeholders(model, document, text, exact + near)
 
 
 def _find_mentions(model: CampaignModel, text: str) -> Iterator[re.Match[str]]:
-    yield from _EXACT.finditer(text)
-    if model.type == "sms_low_cost":
-        yield from _LOW_COST.finditer(text)
+    for form in load_texts().stop:
+        if model.type in form.types:
+            yield from re.finditer(form.pattern, text)
 
 
 def _check_presence(model: CampaignModel, document: Document, exact: list[tuple[int, int]]) -> list[Finding]:
@@ -56,7 +54,11 @@ def _check_presence(model: CampaignModel, document: Document, exact: list[tuple[
     if all(_open_blocks(model.message.template, [start for start, _ in exact])):
         detail = "It stands inside a condition or a loop."
         hint = "move it out, to the end of the template"
-        return [rules.STOP_CONDITIONAL.at(_place(model, document, *exact[0]), detail, hint)]
+        return [rules.STOP_CONDITIONAL.at(place_in_template(model, document, *exact[0]), detail, hint)]
+    rest = model.message.template[exact[-1][1] :]
+    if "{{" in rest or re.search(r"\w", blank_jinja(rest)):
+        detail = "Octopush puts a mention that it adds itself at the end, and people look for it there."
+        return [rules.STOP_NOT_LAST.at(place_in_template(model, document, *exact[-1]), detail, "move it to the end")]
     return []
 
 
@@ -66,14 +68,14 @@ def _form(model: CampaignModel, document: Document, start: int, end: int) -> Fin
     word = "at" if re.search(r"\bat\b", written, re.IGNORECASE) else "au"
     detail = "Case, single ordinary spaces and five characters after `au` or `at` are asked for."
     hint = f"write `STOP {word} {code.group() if code else 'XXXXX'}`"
-    return rules.STOP_FORM.at(_place(model, document, start, end), detail, hint)
+    return rules.STOP_FORM.at(place_in_template(model, document, start, end), detail, hint)
 
 
 def _check_placeholders(
     model: CampaignModel, document: Document, text: str, mentions: list[tuple[int, int]]
 ) -> list[Finding]:
     spans = [match.span() for match in _PLACEHOLDER.finditer(text)]
-    places = [_place(model, document, *span) for span in spans if not _overlaps(span, mentions)]
+    places = [place_in_template(model, document, *span) for span in spans if not _overlaps(span, mentions)]
     values = model.message.vars.items()
     places += [document.place("message", "vars", name) for name, value in values if _PLACEHOLDER.search(value)]
     detail = "Octopush may replace it by a short code, wherever it stands."
@@ -81,7 +83,7 @@ def _check_placeholders(
     return [rules.STRAY_PLACEHOLDER.at(place, detail, hint) for place in places]
 
 
-def _blank_jinja(template: str) -> str:
+def blank_jinja(template: str) -> str:
     """The template with what Jinja fills in blotted out, every character in its place."""
     return _JINJA.sub(lambda match: "\ufffc" * len(match.group()), template)
 
@@ -104,7 +106,8 @@ def _overlaps(span: tuple[int, int], others: list[tuple[int, int]]) -> bool:
     return any(span[0] < end and start < span[1] for start, end in others)
 
 
-def _place(model: CampaignModel, document: Document, start: int, end: int) -> Place:
+def place_in_template(model: CampaignModel, document: Document, start: int, end: int) -> Place:
+    """Where the characters `start` to `end` of the template are written."""
     before = model.message.template[:start]
     line, column = before.count("\n") + 1, start - before.rfind("\n")
     return document.place_in_text(_TEMPLATE, line, column, end - start)

@@ -11,36 +11,42 @@ from pathlib import Path
 
 import click
 
+from octoplan.apply.deadlines import deadlines_of
 from octoplan.apply.deliver import Delivery, Ports, Status, deliver
 from octoplan.apply.execute import ApplyReport, CampaignRun, Halt, Rules, execute
 from octoplan.apply.lanes import ThreadLanes
 from octoplan.apply.pace import Pace
 from octoplan.cli.outputs import Output, emit, output_option, require_one_stdout
-from octoplan.cli.planning import Planned, Selection, endpoint_of, planning
+from octoplan.cli.planning import Planned, Selection, endpoint_of, planning, timings_option
+from octoplan.cli.pricing import open_pricing, recheck
 from octoplan.cli.signals import StopSignals
 from octoplan.cli.terminal import colour_on, is_interactive, width
 from octoplan.cli.wiring import (
     Workspace,
     campaign_option,
     environment_option,
-    new_run,
+    hold_lease,
     open_gateway,
     open_workspace,
     require_durable_home,
     require_no_stop,
 )
+from octoplan.clock import Clock
 from octoplan.diagnostics import Blocked, ExitCode, InvalidInput, OctoplanError, ReportFailed
 from octoplan.gateway.octopush import OctopushGateway
+from octoplan.gateway.port import Balance
 from octoplan.plan.approve import require_approved
 from octoplan.plan.build import Prepared
-from octoplan.plan.model import Action, Plan
+from octoplan.plan.model import Action, ActionKind, Plan
 from octoplan.plan.outgoing import Outgoing
 from octoplan.plan.saved import SavedPlan, read_saved_plan
 from octoplan.plan.shrink import opted_out, remaining_batches, shrink_plan
 from octoplan.state.home import StateSession
+from octoplan.state.journal import Phase
 from octoplan.state.lock import lock_of, write_lock
 from octoplan.views.plan_text import render_plan
 from octoplan.views.report import render_report_json, render_report_text
+from octoplan.views.timings import render_timings
 
 
 @click.command(short_help="Do what the plan shows.")
@@ -56,6 +62,7 @@ from octoplan.views.report import render_report_json, render_report_text
     metavar="SECONDS",
     help="Wait so long for another apply to end.",
 )
+@timings_option
 @output_option
 @click.pass_context
 def command(
@@ -65,6 +72,7 @@ def command(
     campaigns: tuple[str, ...],
     auto_approve: bool,
     lock_timeout: int,
+    wants_timings: bool,
     outputs: tuple[Output, ...],
 ) -> int:
     """
@@ -80,22 +88,37 @@ def command(
             hint="`octoplan plan --out FILE`, then `octoplan apply FILE`; or `--auto-approve` to do without a review",
         )
     with ExitStack() as stack:
+        signals = stack.enter_context(StopSignals())
         workspace = stack.enter_context(open_workspace(context, environment))
         require_durable_home(workspace)
         require_no_stop(workspace)
         saved = _read_saved(workspace, plan_file, campaigns)
         gateway = stack.enter_context(open_gateway(workspace, OctopushGateway))
-        session = stack.enter_context(workspace.home.session(new_run(workspace.clock), timeout_s=lock_timeout))
+        session = stack.enter_context(hold_lease(workspace, timeout_s=lock_timeout))
         selection = Selection(campaigns)
         if saved is not None:
             selection = Selection(tuple(saved.campaigns), may_be_gone=True)
+        # Figures of earlier plans never serve here: what is sent is held against what the API says now.
+        simulate = "strata" if saved is None else saved.simulate
+        pricing = stack.enter_context(open_pricing(workspace, simulate, recalls=False))
         planned = stack.enter_context(
-            planning(workspace, gateway, selection, endpoint=endpoint_of(workspace), reader=session, saved=saved)
+            planning(
+                workspace,
+                gateway,
+                selection,
+                endpoint=endpoint_of(workspace),
+                reader=session,
+                saved=saved,
+                pricing=pricing,
+            )
         )
+        if wants_timings:
+            click.echo(render_timings(planned.timings), err=True, nl=False)
         if saved is not None:
             require_approved(saved, planned.plan, session.campaigns())
             planned = _without_opted_out(planned, session)
         _require_clear(planned.plan)
+        _complete_finished(planned.plan, session)
         if not planned.plan.sending:
             if saved is not None:
                 click.echo(f"{plan_file} was applied already; nothing is left of it to send.", err=True)
@@ -104,7 +127,8 @@ def command(
             return ExitCode.DONE
         if saved is None and not auto_approve:
             _ask(planned.plan)
-        report = _send(workspace, planned, gateway, session)
+        signals.hold()
+        report = _send(workspace, planned, gateway, session, signals)
         _write_lock(workspace, session, sent=bool(report.deliveries(Status.SENT)))
     renderers = {
         "text": lambda: render_report_text(report, width=width(), colour=colour_on(sys.stdout)),
@@ -128,6 +152,13 @@ def _read_saved(workspace: Workspace, plan_file: Path | None, campaigns: tuple[s
     if unknown:
         raise InvalidInput(f"{plan_file.name} has no campaign {', '.join(unknown)}")
     return replace(saved, campaigns={name: saved.campaigns[name] for name in campaigns})
+
+
+def _complete_finished(plan: Plan, session: StateSession) -> None:
+    """A run that died right at its end has not written down that it got there."""
+    for action in plan.actions:
+        if not action.batches and action.kind in (ActionKind.SENT, ActionKind.SCHEDULED):
+            session.complete(action.identity)
 
 
 def _require_clear(plan: Plan) -> None:
@@ -155,20 +186,19 @@ def _ask(plan: Plan) -> None:
         raise OctoplanError("not approved; nothing was sent")
 
 
-def _send(workspace: Workspace, planned: Planned, gateway: OctopushGateway, session: StateSession) -> ApplyReport:
+def _send(
+    workspace: Workspace, planned: Planned, gateway: OctopushGateway, session: StateSession, signals: StopSignals
+) -> ApplyReport:
     settings = workspace.settings
-    with StopSignals() as signals:
-        pace = Pace(
-            signals,
-            requests_per_second=settings.requests_per_second,
-            messages_per_second=settings.messages_per_second,
-        )
-        ports = Ports(gateway, session, signals, pace, settings.on_unknown, signals.is_asked)
-        lanes = ThreadLanes(lambda batch: deliver(batch, ports), settings.concurrency)
-        rules = Rules(signals.halt, settings.on_refused)
-        return execute(
-            _runs(planned, session, gateway), ports, lanes, rules, on_delivery=_Progress(planned.plan.requests)
-        )
+    signals.is_unknown = lambda: any(state.in_phase(Phase.OPEN) for state in session.campaigns().values())
+    pace = Pace(
+        signals, requests_per_second=settings.requests_per_second, messages_per_second=settings.messages_per_second
+    )
+    ports = Ports(gateway, session, signals, pace, settings.on_unknown, signals.is_asked)
+    lanes = ThreadLanes(lambda batch: deliver(batch, ports), settings.concurrency)
+    rules = Rules(signals.halt, settings.on_refused, ask=signals.ask)
+    runs = list(_runs(planned, session, lambda: signals.ask(gateway.balance), gateway.balance, workspace.clock))
+    return execute(runs, ports, lanes, rules, on_delivery=_Progress(planned.plan.requests))
 
 
 class _Progress:
@@ -185,7 +215,13 @@ class _Progress:
         click.echo(f"[{self._done}/{self._total}] {' '.join(words)}", err=True)
 
 
-def _runs(planned: Planned, session: StateSession, gateway: OctopushGateway) -> Iterator[CampaignRun]:
+Balances = Callable[[], Balance | None]
+"""Asks what is left in the wallet; `None` if somebody asked to stop before the answer."""
+
+
+def _runs(
+    planned: Planned, session: StateSession, balance: Balances, ask_balance: Balances, clock: Clock
+) -> Iterator[CampaignRun]:
     prepared = {each.campaign.id: each for each in planned.prepared}
     for action in planned.plan.sending:
         each = prepared[action.campaign]
@@ -196,11 +232,13 @@ def _runs(planned: Planned, session: StateSession, gateway: OctopushGateway) -> 
             planned_batches=len(action.batches),
             planned_recipients=action.recipients,
             not_after=each.campaign.not_after,
-            gate=_gate(each, gateway, planned.plan),
+            deadlines=deadlines_of(action),
+            gate=_gate(each, balance, planned.plan),
+            check=recheck(action, each, planned.setting, session, ask_balance, clock.now),
         )
 
 
-def _gate(prepared: Prepared, gateway: OctopushGateway, plan: Plan) -> Callable[[Sequence[Delivery]], Halt | None]:
+def _gate(prepared: Prepared, balance: Balances, plan: Plan) -> Callable[[Sequence[Delivery]], Halt | None]:
     """What is asked after the canary: was all accepted, did the wallet fall by what was billed, go on at all."""
     canary = prepared.campaign.model.canary
 
@@ -209,13 +247,13 @@ def _gate(prepared: Prepared, gateway: OctopushGateway, plan: Plan) -> Callable[
         if refused:
             reason = f"{len(refused)} of {len(deliveries)} request(s) of the canary were not accepted"
             return Halt(ExitCode.PARTIAL, reason, "mend the campaign, then apply again")
-        billed = [delivery.cost for delivery in deliveries if delivery.cost is not None]
-        left = gateway.balance()
-        if plan.balance is not None and len(billed) == len(deliveries) and left.unit == plan.balance_unit:
-            missing = plan.balance - sum(billed, Decimal(0)) - left.amount
-            if missing > 0 and len(plan.sending) == 1:
-                reason = f"after the canary the wallet holds {missing} less than was billed"
-                return Halt(ExitCode.PARTIAL, reason, "compare with the account's own pages before you go on")
+        try:
+            left = balance()
+        except OctoplanError as error:
+            return Halt(ExitCode.PARTIAL, f"after the canary the wallet could not be read: {error.message}", error.hint)
+        wrong = None if left is None else _missing_money(deliveries, left, plan)
+        if wrong is not None:
+            return wrong
         if canary is not None and canary.pause == "approval":
             people = sum(delivery.recipients for delivery in deliveries)
             reason = (
@@ -225,6 +263,18 @@ def _gate(prepared: Prepared, gateway: OctopushGateway, plan: Plan) -> Callable[
         return None
 
     return ask
+
+
+def _missing_money(deliveries: Sequence[Delivery], left: Balance, plan: Plan) -> Halt | None:
+    """Whether the wallet holds less than the plan's balance and the bills of the canary explain."""
+    billed = [delivery.cost for delivery in deliveries if delivery.cost is not None]
+    if plan.balance is None or len(billed) < len(deliveries) or left.unit != plan.balance_unit:
+        return None
+    missing = plan.balance - sum(billed, Decimal(0)) - left.amount
+    if missing <= 0 or len(plan.sending) > 1:
+        return None
+    reason = f"after the canary the wallet holds {missing} less than was billed"
+    return Halt(ExitCode.PARTIAL, reason, "compare with the account's own pages before you go on")
 
 
 def _batches(action: Action, prepared: Prepared, session: StateSession) -> Iterator[Outgoing]:

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 import click
 
 from octoplan import limits
-from octoplan.cli.wiring import environment_option, new_run, open_gateway, open_workspace, require_durable_home
+from octoplan.cli.wiring import environment_option, hold_lease, open_gateway, open_workspace, require_durable_home
 from octoplan.clock import Clock
 from octoplan.diagnostics import ExitCode, InvalidInput
 from octoplan.gateway.octopush import OctopushGateway
@@ -33,7 +33,7 @@ def command(context: click.Context, campaign: str, environment: str | None) -> i
         require_durable_home(workspace)
         with (
             open_gateway(workspace, OctopushGateway) as gateway,
-            workspace.home.session(new_run(workspace.clock)) as session,
+            hold_lease(workspace) as session,
         ):
             state = session.campaigns().get(campaign)
             if state is None:

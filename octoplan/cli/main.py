@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import importlib
 import os
+import signal
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from types import FrameType
 from typing import Any, Final, NoReturn
 
 import click
@@ -33,6 +35,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "cancel": "Take back what is scheduled, where the API can",
     "state": "Break a stale lease, forget a campaign",
     "lock": "Check, rebuild or merge the lock file",
+    "rules": "What octoplan checks, and who says so",
     "schema": "Print or write the JSON Schemas for editors",
     "sandbox": "Run the local API that sends nothing",
     "doctor": "Check credentials, account, state and clock",
@@ -95,12 +98,33 @@ def main(arguments: list[str] | None = None) -> NoReturn:
 
     A traceback can reach the user only for a bug of ours.
     """
-    sys.exit(_run(arguments))
+    arrived: list[int] = []
+
+    def interrupt(number: int, _frame: FrameType | None) -> NoReturn:
+        arrived.append(number)
+        raise KeyboardInterrupt
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        # What whoever started us wants to be ignored stays ignored.
+        if signal.getsignal(number) in (signal.SIG_DFL, signal.default_int_handler):
+            signal.signal(number, interrupt)
+    sys.exit(_run(arguments, arrived))
 
 
-def _run(arguments: list[str] | None) -> int:
+def _call(arguments: list[str] | None, arrived: Sequence[int]) -> Any:
     try:
-        result: Any = cli.main(arguments, prog_name="octoplan", standalone_mode=False)
+        return cli.main(arguments, prog_name="octoplan", standalone_mode=False)
+    except OctoplanError:
+        raise
+    except Exception as error:
+        if arrived:  # an engine made an error of its own of it: DuckDB says "Query interrupted"
+            raise KeyboardInterrupt from error
+        raise
+
+
+def _run(arguments: list[str] | None, arrived: Sequence[int]) -> int:
+    try:
+        result = _call(arguments, arrived)
         sys.stdout.flush()
         return int(result) if isinstance(result, int) else ExitCode.DONE
     except OctoplanError as error:
@@ -114,7 +138,7 @@ def _run(arguments: list[str] | None) -> int:
         return ExitCode.UNCLASSIFIED
     except (click.exceptions.Abort, KeyboardInterrupt):
         click.echo("Interrupted.", err=True)
-        return ExitCode.INTERRUPTED
+        return ExitCode.TERMINATED if signal.SIGTERM in arrived else ExitCode.INTERRUPTED
     except BrokenPipeError:
         # Whoever read our output has gone; Python would complain about it once more at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

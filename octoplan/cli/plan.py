@@ -5,18 +5,22 @@ from __future__ import annotations
 import sys
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any, Literal
 
 import click
 
 from octoplan.cli.outputs import Output, emit, output_option, require_one_stdout
-from octoplan.cli.planning import Selection, endpoint_of, planning, verify_plan
+from octoplan.cli.planning import Planned, Selection, endpoint_of, planning, timings_option, verify_plan
+from octoplan.cli.pricing import chosen_simulation, offline_option, open_pricing, simulate_option
 from octoplan.cli.terminal import colour_on, width
 from octoplan.cli.wiring import campaign_option, environment_option, open_gateway, open_workspace
 from octoplan.diagnostics import ExitCode
+from octoplan.digests import DigestKey
 from octoplan.gateway.octopush import PriceGateway
 from octoplan.plan.saved import plan_document, render_document
 from octoplan.views.plan_text import render_plan
 from octoplan.views.problems import render_findings
+from octoplan.views.timings import render_timings
 
 
 @click.command(short_help="Show what apply would do.")
@@ -24,9 +28,12 @@ from octoplan.views.problems import render_findings
 @environment_option
 @campaign_option
 @click.option("--out", type=click.Path(path_type=Path), help="Save the plan for `octoplan apply FILE`.")
-@click.option("--offline", is_flag=True, help="Ask the API nothing; costs are then unknown.")
+@simulate_option
+@offline_option
 @click.option("--verify", is_flag=True, help="Also render every message as a whole and compare it with what is sent.")
 @click.option("--detailed-exitcode", is_flag=True, help="Exit 2 if apply would send something.")
+@click.option("--no-cache", is_flag=True, help="Check every list anew, also one that did not change.")
+@timings_option
 @output_option
 @click.pass_context
 def command(
@@ -35,9 +42,12 @@ def command(
     environment: str | None,
     campaigns: tuple[str, ...],
     out: Path | None,
+    simulate: str | None,
     offline: bool,
     verify: bool,
     detailed_exitcode: bool,
+    no_cache: bool,
+    wants_timings: bool,
     outputs: tuple[Output, ...],
 ) -> int:
     """
@@ -46,24 +56,43 @@ def command(
     PATHS are campaign files or folders; without them all campaigns of the project are planned.
     """
     chosen = require_one_stdout(outputs)
+    asked = chosen_simulation(simulate, offline=offline)
     with ExitStack() as stack:
         workspace = stack.enter_context(open_workspace(context, environment))
-        prices = None if offline else stack.enter_context(open_gateway(workspace, PriceGateway))
+        prices = None if asked == "none" else stack.enter_context(open_gateway(workspace, PriceGateway))
+        # What is going to be approved shows what the API says today.
+        pricing = stack.enter_context(open_pricing(workspace, asked, recalls=out is None))
         selection = Selection(campaigns, paths)
-        planned = stack.enter_context(planning(workspace, prices, selection, endpoint=endpoint_of(workspace)))
+        # What a program reads or apply takes is never from the cache.
+        is_for_eyes = out is None and not verify and all(output.kind == "text" for output in chosen)
+        cache: Literal["use", "renew"] = "use" if is_for_eyes and not no_cache else "renew"
+        planned = stack.enter_context(
+            planning(workspace, prices, selection, endpoint=endpoint_of(workspace), cache=cache, pricing=pricing)
+        )
         plan = planned.plan
+        for campaign, since in planned.unchanged_since.items():
+            told = f"{campaign}: unchanged since {since:%Y-%m-%d %H:%M:%S} UTC, from the cache"
+            click.echo(f"{told} (`--no-cache` checks it anew).", err=True)
         if verify:
             for line in verify_plan(planned.prepared):
                 click.echo(line, err=True)
         click.echo(render_findings(plan.findings, colour=colour_on(sys.stderr)), err=True, nl=False)
+        key = workspace.home.key
         renderers = {
             "text": lambda: render_plan(plan, width=width(), colour=colour_on(sys.stdout)),
-            "json": lambda: render_document(plan_document(plan, workspace.home.key)),
+            "json": lambda: render_document(_document(planned, key, wants_timings=wants_timings)),
         }
         emit(chosen, renderers)
         if out is not None:
-            emit([Output("json", out)], renderers)
+            emit([Output("json", out)], {"json": lambda: render_document(plan_document(plan, key))})
             click.echo(f"Saved to {out}; carry it out with `octoplan apply {out}`.", err=True)
+        if wants_timings:
+            click.echo(render_timings(planned.timings), err=True, nl=False)
     if plan.exit_code is not ExitCode.DONE:
         return plan.exit_code
     return ExitCode.CHANGES if detailed_exitcode and plan.sending else ExitCode.DONE
+
+
+def _document(planned: Planned, key: DigestKey, *, wants_timings: bool) -> dict[str, Any]:
+    document = plan_document(planned.plan, key)
+    return document | {"timings": planned.timings.to_data()} if wants_timings else document

@@ -3,23 +3,41 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+import sys
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
+from typing import Any, Literal
 
-from octoplan.campaign.model import Environment
+import click
+
+from octoplan import limits
+from octoplan.campaign.model import Environment, EnvironmentSettings
 from octoplan.campaign.project import Project, load_campaigns
 from octoplan.campaign.resolve import Campaign
 from octoplan.campaign.rules import NO_CAMPAIGNS
+from octoplan.catalogue import check_overrides
+from octoplan.cli.pricing import pricing_findings, protected_limits
+from octoplan.cli.progress import Progress
 from octoplan.cli.wiring import Workspace, account_of
 from octoplan.diagnostics import Finding, InvalidInput, StateUnavailable, UnknownOutcome, require_no_errors
-from octoplan.gateway.port import Prices
+from octoplan.gateway.port import Balance, Prices
+from octoplan.meter import Meter
 from octoplan.pipeline import Setting, build_plan, prepare_campaigns
 from octoplan.plan.build import Prepared
 from octoplan.plan.model import Plan
+from octoplan.plan.price import Pricing
 from octoplan.plan.saved import SavedPlan
 from octoplan.state.home import StateReader
-from octoplan.state.journal import Phase
+from octoplan.state.journal import CampaignState, Phase
+from octoplan.state.lock import lock_of
+from octoplan.unchanged import Unchanged
+from octoplan.views.timings import Timings
+
+timings_option = click.option(
+    "--timings", "wants_timings", is_flag=True, help="Show how long each stage of the plan took, on standard error."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,10 +55,14 @@ class Selection:
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """A plan together with what apply needs to carry it out."""
+    """A plan together with what apply needs to carry it out, and with what it took to make it."""
 
     plan: Plan
     prepared: tuple[Prepared, ...]
+    setting: Setting
+    timings: Timings
+    unchanged_since: Mapping[str, datetime]
+    """Campaigns that were not planned anew, by id."""
 
 
 def select_campaigns(project: Project, selection: Selection) -> tuple[list[Campaign], tuple[Finding, ...]]:
@@ -51,6 +73,7 @@ def select_campaigns(project: Project, selection: Selection) -> tuple[list[Campa
     """
     campaigns, findings = load_campaigns(project, list(selection.paths) or None)
     chosen = [campaign for campaign in campaigns if not selection.ids or campaign.id in selection.ids]
+    findings += check_overrides(campaigns)
     if selection.ids and {campaign.id for campaign in chosen} == set(selection.ids):
         # All that were asked for are sound: what is wrong with others does not stand in their way.
         files = {campaign.file for campaign in chosen}
@@ -74,42 +97,87 @@ def planning(
     endpoint: str,
     reader: StateReader | None = None,
     saved: SavedPlan | None = None,
+    cache: Literal["use", "renew"] | None = None,
+    pricing: Pricing | None = None,
 ) -> Iterator[Planned]:
     """
-    Plan the chosen campaigns; audiences stay open for the length of the context.
+    Plan the chosen campaigns, with progress on standard error; audiences stay open for the length of the context.
 
-    Around the questions for prices the balance is watched: a plan sends nothing, so it must not drop.
+    Around the questions for prices the balance is watched: a plan sends nothing, so it must not drop. What `cache`
+    gives is not among the prepared campaigns, so it cannot be sent.
 
     :raises UnknownOutcome: if it did, and no other run explains it.
     """
     reader = reader or workspace.home
     campaigns, warnings = select_campaigns(workspace.project, selection)
     require_home_knows_lock(workspace, reader)
+    _warn_of_old_lock(workspace, reader)
     key = workspace.home.key
     planned = {name: each.suppressed for name, each in saved.campaigns.items()} if saved else {}
-    setting = Setting(workspace.project, workspace.name, workspace.settings, account_of(workspace), key, planned)
-    with prepare_campaigns(setting, campaigns) as prepared:
-        before = prices.balance() if prices else None
-        plan = build_plan(
-            setting,
-            prepared,
-            reader,
-            prices,
-            balance=before,
-            endpoint=endpoint,
-            clock=workspace.clock,
-            findings=(*workspace.findings, *warnings),
+    pricing = pricing or Pricing()
+    with contextlib.ExitStack() as audiences:
+        with Progress(sys.stderr) as progress:
+            meter = Meter(progress.tell)
+            account = account_of(workspace)
+            setting = Setting(
+                workspace.project,
+                workspace.name,
+                workspace.settings,
+                account,
+                key,
+                planned=planned,
+                ledger_rows_max=ledger_rows_max(workspace.settings),
+                pricing=pricing,
+                protected=protected_limits(workspace),
+                meter=meter,
+            )
+            memory = None
+            # What prices and limits were kept elsewhere is not part of what an entry is found by.
+            if cache is not None and pricing.table is None and not setting.protected.sources:
+                with meter.stage("cache"):
+                    memory = Unchanged(setting, reader, workspace.clock, campaigns, is_offline=prices is None)
+            known = memory.recall() if memory is not None and cache == "use" else {}
+            changed = [campaign for campaign in campaigns if campaign.id not in known]
+            prepared = audiences.enter_context(prepare_campaigns(setting, changed))
+            before = prices.balance() if prices else None
+            plan = build_plan(
+                setting,
+                prepared,
+                reader,
+                prices,
+                balance=before,
+                endpoint=endpoint,
+                clock=workspace.clock,
+                findings=(
+                    *workspace.findings,
+                    *warnings,
+                    *pricing_findings(workspace, pricing),
+                    *(found for each in known.values() for found in each.findings),
+                ),
+                known=[(each, known[each.id].action) for each in campaigns if each.id in known],
+            )
+            if prices is not None and before is not None:
+                _require_same_balance(workspace, before, prices.balance(), reader)
+            if memory is not None:
+                with meter.stage("cache"):
+                    memory.remember(prepared, plan.actions, plan.created_at)
+        unchanged = {name: each.planned_at for name, each in known.items()}
+        yield Planned(plan, prepared, setting, Timings.of(meter), unchanged)
+
+
+def _require_same_balance(workspace: Workspace, before: Balance, after: Balance, reader: StateReader) -> None:
+    """
+    A plan sends nothing, so the wallet cannot fall while one is made.
+
+    :raises UnknownOutcome: if it did, and no other run explains it.
+    """
+    holder = None if reader is not workspace.home else workspace.home.holder()
+    if after.unit == before.unit and after.amount < before.amount and holder is None:
+        raise UnknownOutcome(
+            f"the balance fell from {before.amount} to {after.amount} while planning, which must not happen: "
+            "the API may have sent a message that was only simulated",
+            hint="stop, compare with the account's own pages, and do not plan again before this is explained",
         )
-        if prices is not None and before is not None:
-            after = prices.balance()
-            holder = None if reader is not workspace.home else workspace.home.holder()
-            if after.unit == before.unit and after.amount < before.amount and holder is None:
-                raise UnknownOutcome(
-                    f"the balance fell from {before.amount} to {after.amount} while planning, which must not happen: "
-                    "the API may have sent a message that was only simulated",
-                    hint="stop, compare with the account's own pages, and do not plan again before this is explained",
-                )
-        yield Planned(plan, prepared)
 
 
 def verify_plan(prepared: Sequence[Prepared]) -> Iterator[str]:
@@ -139,9 +207,7 @@ def require_home_knows_lock(workspace: Workspace, reader: StateReader) -> None:
     missing = [
         (campaign, digest)
         for campaign, digest in workspace.lock.batches()
-        if campaign not in states
-        or digest not in states[campaign].batches
-        or states[campaign].batches[digest].phase is Phase.FREE
+        if campaign not in states or not _knows(states[campaign], digest, workspace.lock.lines[campaign, digest])
     ]
     if missing:
         campaigns = ", ".join(sorted({campaign for campaign, _ in missing}))
@@ -150,6 +216,34 @@ def require_home_knows_lock(workspace: Workspace, reader: StateReader) -> None:
             f"({campaigns}): planning from it could send them again",
             hint="bring the state home of the machine that sent them; a copy of this repository alone is not enough",
         )
+
+
+def _warn_of_old_lock(workspace: Workspace, reader: StateReader) -> None:
+    """An old checkout, or a second run of an old CI job: the home wins, and whoever reads this knows it."""
+    sent = lock_of(workspace.name, workspace.home.key.fingerprint, reader.campaigns().values()).batches()
+    missing = sorted(set(sent) - set(workspace.lock.batches()))
+    if missing:
+        campaigns = ", ".join(sorted({campaign for campaign, _ in missing}))
+        click.echo(
+            f"Warning: {workspace.lock_path.name} is older than the state home: it lacks {len(missing)} request(s) "
+            f"({campaigns}). The state home counts; what it knows as sent is not sent again. An old checkout?",
+            err=True,
+        )
+
+
+def _knows(state: CampaignState, digest: str, line: Mapping[str, Any]) -> bool:
+    """Whether the home is level with a line of the lock file, or ahead: what was unknown may be settled as not sent."""
+    batch = state.batches.get(digest)
+    if batch is None:
+        return False
+    is_settled_since = line.get("state") == "unknown" and line.get("request_id") == batch.request_id
+    return batch.phase is not Phase.FREE or is_settled_since
+
+
+def ledger_rows_max(settings: EnvironmentSettings) -> int | None:
+    """How many recipients the state home can remember; `None` where only the disk bounds it."""
+    is_git = isinstance(settings, Environment) and settings.state.home == "git"
+    return limits.GIT_LEDGER_ROWS_MAX if is_git else None
 
 
 def endpoint_of(workspace: Workspace) -> str:

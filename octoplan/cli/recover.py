@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 import click
 
-from octoplan.cli.wiring import Workspace, environment_option, new_run, open_workspace
+from octoplan.cli.amounts import parse_cost
+from octoplan.cli.wiring import Workspace, environment_option, hold_lease, open_workspace
 from octoplan.clock import Clock
 from octoplan.diagnostics import ExitCode, InvalidInput
 from octoplan.plan.window import in_window
@@ -26,6 +28,12 @@ from octoplan.views.text import count, instant
 @click.option(
     "--mark-not-sent", is_flag=True, help="You have seen that it was not accepted; it can then be sent again."
 )
+@click.option(
+    "--cost",
+    metavar="AMOUNT",
+    callback=parse_cost,
+    help="With --mark-sent: what was billed, if not what was planned.",
+)
 @click.option("--reason", help="How you know; kept in the journal. Required with --mark-not-sent.")
 @click.pass_context
 def command(
@@ -36,6 +44,7 @@ def command(
     mark_sent: bool,
     ticket: str | None,
     mark_not_sent: bool,
+    cost: Decimal | None,
     reason: str | None,
 ) -> int:
     """
@@ -44,16 +53,22 @@ def command(
     Without BATCH (a digest, or its beginning) they are listed. Nothing is ever sent from here. Exits 10 while an
     outcome is unknown.
     """
-    _check_flags(batch, mark_sent=mark_sent, mark_not_sent=mark_not_sent, ticket=ticket, reason=reason)
+    _check_flags(batch, mark_sent=mark_sent, mark_not_sent=mark_not_sent, ticket=ticket, cost=cost, reason=reason)
     with open_workspace(context, environment) as workspace:
         if batch is not None and (mark_sent or mark_not_sent):
             kind = Kind.SETTLED_SENT if mark_sent else Kind.SETTLED_NOT_SENT
-            _settle(workspace, (batch, campaign), kind, {"ticket": ticket, "note": reason})
+            _settle(workspace, (batch, campaign), kind, {"ticket": ticket, "note": reason, "cost": cost})
         return _list(workspace)
 
 
 def _check_flags(
-    batch: str | None, *, mark_sent: bool, mark_not_sent: bool, ticket: str | None, reason: str | None
+    batch: str | None,
+    *,
+    mark_sent: bool,
+    mark_not_sent: bool,
+    ticket: str | None,
+    cost: Decimal | None,
+    reason: str | None,
 ) -> None:
     if mark_sent and mark_not_sent:
         raise InvalidInput("a batch was either sent or not sent")
@@ -64,8 +79,8 @@ def _check_flags(
             "--mark-not-sent needs a --reason: it lets these people be written to again",
             hint='for example --reason "not among the campaigns of the account, checked by Dana"',
         )
-    if ticket is not None and not mark_sent:
-        raise InvalidInput("--ticket goes with --mark-sent")
+    if (ticket is not None or cost is not None) and not mark_sent:
+        raise InvalidInput("--ticket and --cost go with --mark-sent")
 
 
 def _unknown(reader: StateReader) -> list[tuple[str, BatchState]]:
@@ -74,7 +89,7 @@ def _unknown(reader: StateReader) -> list[tuple[str, BatchState]]:
 
 
 def _settle(workspace: Workspace, wanted: tuple[str, str | None], kind: Kind, data: dict[str, Any]) -> None:
-    with workspace.home.session(new_run(workspace.clock)) as session:
+    with hold_lease(workspace) as session:
         digest, of_campaign = wanted
         found = [
             (campaign, batch)
@@ -97,8 +112,8 @@ def _settle(workspace: Workspace, wanted: tuple[str, str | None], kind: Kind, da
 
 
 def _kept(data: dict[str, Any], batch: BatchState, kind: Kind) -> dict[str, Any]:
-    planned = batch.planned_cost if kind is Kind.SETTLED_SENT else None
-    cost = None if planned is None else str(planned)
+    known = batch.planned_cost if data["cost"] is None else data["cost"]
+    cost = str(known) if known is not None and kind is Kind.SETTLED_SENT else None
     return {name: value for name, value in (data | {"cost": cost}).items() if value is not None}
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from octoplan.cli.wiring import environment_option, new_run, open_workspace
+from octoplan.cli.wiring import environment_option, hold_lease, open_workspace
 from octoplan.diagnostics import InvalidInput
 from octoplan.state.store import AlreadyWritten
 
@@ -60,7 +60,7 @@ def forget(context: click.Context, campaign: str, environment: str | None, yes: 
     with open_workspace(context, environment) as workspace:
         if not yes:
             click.confirm(f"Forget for good who got {campaign} in {workspace.name}?", abort=True, err=True)
-        with workspace.home.session(new_run(workspace.clock)) as session:
+        with hold_lease(workspace) as session:
             try:
                 session.forget(campaign)
             except AlreadyWritten as error:

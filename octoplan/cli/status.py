@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import click
 
 from octoplan.cli.outputs import Output, emit, output_option, require_one_stdout
+from octoplan.cli.planning import Selection, select_campaigns
 from octoplan.cli.wiring import Workspace, environment_option, open_workspace
 from octoplan.diagnostics import ExitCode
+from octoplan.plan.needs import Need, find_needs
 from octoplan.state.journal import CampaignState, Phase
 from octoplan.state.lock import lock_of
 from octoplan.values.amount import render_amount
@@ -17,17 +20,51 @@ from octoplan.views.text import count, instant
 
 @click.command(short_help="What was sent and what is open.")
 @environment_option
+@click.option("--check", is_flag=True, help="For cron: say only what needs somebody, and exit 0 if nothing does.")
 @output_option
 @click.pass_context
-def command(context: click.Context, environment: str | None, outputs: tuple[Output, ...]) -> int:
-    """Show every campaign that was begun in an environment. Exits 10 while an outcome is unknown."""
+def command(context: click.Context, environment: str | None, check: bool, outputs: tuple[Output, ...]) -> int:
+    """
+    Show every campaign that was begun in an environment. Exits 10 while an outcome is unknown.
+
+    With --check also 8 for a campaign with a time that nobody handed over (from 24 hours before), 9 for one that is
+    half sent, 7 for a lease without a sign of life, 5 for a stop notice; the first of 10, 8, 9, 7, 5 that applies.
+    """
     chosen = require_one_stdout(outputs)
     with open_workspace(context, environment) as workspace:
         states = sorted(workspace.home.campaigns().values(), key=lambda state: state.campaign)
+        if check:
+            needs = _needs(workspace, states)
+            emit(
+                chosen, {"text": lambda: _needs_text(workspace, needs), "json": lambda: _json(workspace, states, needs)}
+            )
+            return needs[0].exit_code if needs else ExitCode.DONE
         renderers = {"text": lambda: _text(workspace, states), "json": lambda: _json(workspace, states)}
         emit(chosen, renderers)
     unknown = any(state.in_phase(Phase.OPEN) for state in states)
     return ExitCode.UNKNOWN if unknown else ExitCode.DONE
+
+
+def _needs(workspace: Workspace, states: list[CampaignState]) -> tuple[Need, ...]:
+    campaigns, _ = select_campaigns(workspace.project, Selection())
+    home = workspace.home
+    return find_needs(
+        campaigns,
+        {state.campaign: state for state in states},
+        notice=home.stop_notice(),
+        holder=home.holder(),
+        now=workspace.clock.now(),
+    )
+
+
+def _needs_text(workspace: Workspace, needs: tuple[Need, ...]) -> str:
+    head = f"{workspace.project.model.project} in {workspace.name}"
+    if not needs:
+        return f"{head}: nothing needs anybody\n"
+    lines = [f"{head}: {count(len(needs), 'thing needs', 'things need')} somebody"]
+    for need in needs:
+        lines += [f"  {need.campaign or 'environment'} [{need.code}] {need.detail}", f"    hint: {need.hint}"]
+    return "\n".join(lines) + "\n"
 
 
 def _text(workspace: Workspace, states: list[CampaignState]) -> str:
@@ -58,9 +95,9 @@ def _line(state: CampaignState) -> str:
     return "; ".join(parts)
 
 
-def _json(workspace: Workspace, states: list[CampaignState]) -> str:
+def _json(workspace: Workspace, states: list[CampaignState], needs: tuple[Need, ...] | None = None) -> str:
     holder = workspace.home.holder()
-    document = {
+    document: dict[str, Any] = {
         "format": "octoplan-status",
         "version": 1,
         "project": workspace.project.model.project,
@@ -81,4 +118,7 @@ def _json(workspace: Workspace, states: list[CampaignState]) -> str:
             for state in states
         ],
     }
+    if needs is not None:
+        names = ("code", "campaign", "detail", "hint")
+        document["needs"] = [{name: getattr(need, name) for name in names} for need in needs]
     return json.dumps(document, indent=2, sort_keys=True) + "\n"

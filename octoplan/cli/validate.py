@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from octoplan.campaign.project import PROJECT_FILE, find_project_root, load_campaigns, load_project
+from octoplan.catalogue import check_overrides
 from octoplan.cli.outputs import Output, emit, output_option, require_one_stdout
 from octoplan.cli.terminal import colour_on
 from octoplan.diagnostics import ExitCode, Finding
@@ -32,7 +33,7 @@ def command(context: click.Context, paths: tuple[Path, ...], outputs: tuple[Outp
     campaigns = 0
     if project is not None:
         loaded, more = load_campaigns(project, list(paths) or None)
-        campaigns, found = len(loaded), [*found, *more]
+        campaigns, found = len(loaded), [*found, *more, *check_overrides(loaded)]
     errors = sum(finding.severity == "error" for finding in found)
     summary = f"{campaigns} campaign(s) without errors; {errors} error(s), {len(found) - errors} warning(s)\n"
     colour = colour_on(sys.stdout)

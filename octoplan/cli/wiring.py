@@ -7,7 +7,7 @@ import getpass
 import os
 import secrets
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, TypeVar
@@ -17,7 +17,7 @@ import click
 
 from octoplan.campaign.model import SANDBOX, Environment, EnvironmentSettings, StateSettings
 from octoplan.campaign.project import PROJECT_FILE, Project, find_project_root, load_project
-from octoplan.clock import Clock, SystemClock, to_text
+from octoplan.clock import Clock, SystemClock, in_words, to_text
 from octoplan.diagnostics import (
     AuthenticationFailed,
     Blocked,
@@ -28,14 +28,14 @@ from octoplan.diagnostics import (
 )
 from octoplan.digests import DigestKey, content_digest
 from octoplan.gateway.octopush import PriceGateway
-from octoplan.state.home import Home
+from octoplan.state.home import Home, Session
 from octoplan.state.local import FOLDER, KEY_FILE, create_key, local_home, read_key
 from octoplan.state.lock import Lock, lock_path, read_lock
 from octoplan.state.store import Holder
 from octoplan.values.secret import Secret
+from octoplan.values.web_address import HOSTS_VARIABLE
 
 KEY_VARIABLE: Final = "OCTOPLAN_DIGEST_KEY"
-HOSTS_VARIABLE: Final = "OCTOPLAN_ALLOWED_HOSTS"
 API_HOST: Final = "api.octopush.com"
 _LOOPBACK: Final = ("localhost", "127.0.0.1", "::1")
 GatewayKind = TypeVar("GatewayKind", bound=PriceGateway)
@@ -247,6 +247,31 @@ def require_no_stop(workspace: Workspace) -> None:
             f"sending to {workspace.name} was stopped by {notice.owner} at {to_text(notice.at)}: {notice.reason}",
             hint=f"when the reason is gone: `octoplan resume --env {workspace.name}`",
         )
+
+
+@contextlib.contextmanager
+def hold_lease(workspace: Workspace, *, timeout_s: float = 0.0) -> Iterator[Session]:
+    """
+    Hold the environment's lease for the length of the context; a lease that was a dead run's is announced on stderr.
+
+    :raises LeaseHeld: if somebody else still holds it after `timeout_s`.
+    :raises StateUnavailable: if the state home cannot be used.
+    """
+    wait = _say_waiting(timeout_s)
+    with workspace.home.session(new_run(workspace.clock), timeout_s=timeout_s, on_wait=wait) as session:
+        before = session.holder().took_over
+        if before is not None:
+            age = in_words(workspace.clock.now() - (before.heartbeat or before.since))
+            click.echo(
+                f"The lease was still in the name of {before}. That run has died, {age} ago or later, without giving "
+                "it back; this run has taken the lease over. What that run left open is settled or repeated first.",
+                err=True,
+            )
+        yield session
+
+
+def _say_waiting(timeout_s: float) -> Callable[[Holder], None]:
+    return lambda holder: click.echo(f"waiting up to {timeout_s:.0f} s for the lease, held by {holder}", err=True)
 
 
 def owner_name() -> str:

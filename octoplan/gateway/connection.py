@@ -87,7 +87,7 @@ class Connection:
         self._login = _require_header_text(login, "login")
         self._key = _require_header_text(key, "key")
         self._timeouts = timeouts
-        self._transport = transport or _FreshTransport(_require_proxy(proxy), timeouts.request_s)
+        self._transport = transport or FreshTransport(_require_proxy(proxy), timeouts.request_s)
 
     @property
     def host(self) -> str:
@@ -142,7 +142,7 @@ def _read_bounded(response: httpx.Response) -> bytes:
     return bytes(body)
 
 
-class _FreshTransport(httpx.HTTPTransport):
+class FreshTransport(httpx.HTTPTransport):
     """httpx's transport over connections that serve one request and live no longer than it may last."""
 
     def __init__(self, proxy: httpx.Proxy | None, request_s: float) -> None:

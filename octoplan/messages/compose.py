@@ -164,9 +164,11 @@ class ComposedMessage:
         return self._verify()
 
 
-def compose_message(source: MessageSource, audience_batches: AudienceBatches) -> ComposedMessage:
+def compose_message(
+    source: MessageSource, audience_batches: AudienceBatches, told: Callable[[int], None] = lambda _: None
+) -> ComposedMessage:
     """
-    Choose merge fields or grouping, check every value and text, and count.
+    Choose merge fields or grouping, check every value and text, and count; `told` hears of the rows that go by.
 
     Reads the audience once, or twice where merge fields turn out not to do; `batches` and `filled_texts` read it again.
 
@@ -175,10 +177,10 @@ def compose_message(source: MessageSource, audience_batches: AudienceBatches) ->
     parts = unfold(source.template, source.variables)
     reader = Reader(parts, source.variables)
     form = flat_form(parts)
-    if form is None or (survey := _survey(_Way(form, parts, reader), audience_batches)).is_too_long:
+    if form is None or (survey := _survey(_Way(form, parts, reader), audience_batches, told)).is_too_long:
         study = _study(parts, reader.again(), audience_batches)
         form = choose_form(parts, study)
-        survey = _survey(_Way(form, parts, reader), audience_batches)
+        survey = _survey(_Way(form, parts, reader), audience_batches, told)
     return _composed(source, survey, audience_batches)
 
 
@@ -377,12 +379,16 @@ def _study(parts: Sequence[Part], reader: Reader, audience_batches: AudienceBatc
 
 def _sorted_by_text(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     """Messages by text, hash and phone, sorted by an engine that spills into a private folder."""
-    reader = pa.RecordBatchReader.from_batches(MESSAGES, batches)
     with tempfile.TemporaryDirectory(prefix="octoplan-") as folder, duckdb.connect() as engine:
         engine.execute("SET enable_progress_bar = false")
         engine.execute(f"SET memory_limit = '{ENGINE_MEMORY}'")
         engine.execute("SET temp_directory = ?", [folder])
-        engine.register("messages", reader)
+        engine.register("incoming", MESSAGES.empty_table())
+        engine.execute("CREATE TABLE messages AS SELECT * FROM incoming")
+        # Batch by batch, so that no code of ours runs inside the engine, which takes Ctrl-C there for a broken stream.
+        for batch in batches:
+            engine.register("incoming", pa.Table.from_batches([batch]))
+            engine.execute("INSERT INTO messages SELECT * FROM incoming")
         ordered = engine.sql("SELECT * FROM messages ORDER BY text, hash, phone")
         for batch in ordered.to_arrow_reader(ARROW_ROWS_PER_BATCH):
             yield batch.cast(MESSAGES)
@@ -416,10 +422,11 @@ class _Survey:
         self.empty += filled.empty
 
 
-def _survey(way: _Way, audience_batches: AudienceBatches) -> _Survey:
+def _survey(way: _Way, audience_batches: AudienceBatches, told: Callable[[int], None]) -> _Survey:
     survey = _Survey(way)
     for number, filled in ahead(_filled(way, audience_batches())):
         survey.add(number, filled)
+        told(filled.rows.num_rows)
     return survey
 
 

@@ -10,23 +10,26 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import reduce
+from functools import lru_cache, reduce
 from typing import Final
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from octoplan.limits import TEMPLATE_OUTPUT_CHARACTERS_MAX
+from octoplan.limits import MERGE_VALUE_CHARACTERS_MAX, TEMPLATE_OUTPUT_CHARACTERS_MAX
 from octoplan.messages.evaluate import Values
 from octoplan.values.sms_size import NOT_GSM7, SizeColumns, count_units, measure, parts_of
 
 _UCS2, _GSM7_PAIR, _UCS2_PAIR, _INK, _FAULT = (1 << bit for bit in range(5))
 """What is true of a piece of text, and then of every text that it is in."""
 
-_BITS: Final = 21
-"""For each of three sums in one number: a text has at most 20,000 characters before its pieces are cut off."""
-_LONG: Final = 255
-"""Where a text has many values, longer ones count as this long: merge fields that long are refused anyway."""
+_BITS: Final = 19
+"""For each of three sums in one number, whose other bits are the flags."""
+_LONG: Final = MERGE_VALUE_CHARACTERS_MAX + 1
+"""
+Where a text has many values, longer ones count as this long: merge fields that long are refused anyway. A template has
+at most 4,000 of them (`{{a}}` takes five characters), so that the sums stay below 2^19.
+"""
 _MASK: Final = (1 << _BITS) - 1
 
 Piece = str | Values
@@ -76,34 +79,44 @@ def _flag(bit: int, where: pa.BooleanArray) -> pa.Int8Array:
 
 def measure_pieces(pieces: Sequence[Piece], count: int) -> Sizes:
     """The sizes of the texts that `pieces` make when they are joined, for `count` rows."""
-    static = "".join(piece for piece in pieces if isinstance(piece, str))
-    sums, flags = _static(static, count)
+    facts = _add_facts(pieces, count)
+    # Few texts differ in what matters here, so each kind is worked out once.
+    kinds, number = facts.dictionary, facts.indices
+    sums, flags = pc.bit_wise_and(kinds, (1 << 3 * _BITS) - 1), pc.shift_right(kinds, 3 * _BITS).cast(pa.int8())
+    characters, extension, astral = (_sum(sums, place) for place in range(3))
+    ucs2 = _has(flags, _UCS2)
+    units = pc.add(characters, pc.if_else(ucs2, astral, extension)).cast(pa.int32())
+    segments = parts_of(units, ucs2)
+    doubtful = pc.and_(pc.greater(segments, 1), pc.if_else(ucs2, _has(flags, _UCS2_PAIR), _has(flags, _GSM7_PAIR)))
+    doubtful = pc.and_not(doubtful, _has(flags, _FAULT))
+    size = SizeColumns(units.take(number), segments.take(number), ucs2.take(number))
+    if pc.any(doubtful).as_py():
+        each = doubtful.take(number)
+        packed = [measure(text).segments for text in join_pieces(pieces, count, each).to_pylist()]
+        size = size._replace(segments=pc.replace_with_mask(size.segments, each, pa.array(packed, pa.int32())))
+    blank, whole = pc.invert(_has(flags, _INK)), pc.invert(_has(flags, _FAULT))
+    return Sizes(size, characters.take(number), blank.take(number), whole.take(number))
+
+
+def _add_facts(pieces: Sequence[Piece], count: int) -> pa.DictionaryArray:
+    """The sums of each row, and its flags in the bits after them."""
+    sum_of_static, flags_of_static = _static("".join(piece for piece in pieces if isinstance(piece, str)))
+    sums = pa.repeat(pa.scalar(sum_of_static, pa.int64()), count)
+    flags = pa.repeat(pa.scalar(flags_of_static, pa.int8()), count)
     uses = Counter(id(piece) for piece in pieces if isinstance(piece, Values))
     longest = max(TEMPLATE_OUTPUT_CHARACTERS_MAX // max(uses.total(), 1), _LONG)
     for value in {id(piece): piece for piece in pieces if isinstance(piece, Values)}.values():
         facts = _Facts.of(value.texts, longest)
         sums = pc.add(sums, pc.multiply(facts.sums, uses[id(value)]).take(value.codes))
         flags = pc.bit_wise_or(flags, facts.flags.take(value.codes))
-    characters, extension, astral = (_sum(sums, number) for number in range(3))
-    ucs2 = _has(flags, _UCS2)
-    units = pc.add(characters, pc.if_else(ucs2, astral, extension)).cast(pa.int32())
-    segments = parts_of(units, ucs2)
-    doubtful = pc.and_(pc.greater(segments, 1), pc.if_else(ucs2, _has(flags, _UCS2_PAIR), _has(flags, _GSM7_PAIR)))
-    doubtful = pc.and_not(doubtful, _has(flags, _FAULT))
-    if pc.any(doubtful).as_py():
-        packed = [measure(text).segments for text in join_pieces(pieces, count, doubtful).to_pylist()]
-        segments = pc.replace_with_mask(segments, doubtful, pa.array(packed, pa.int32()))
-    size = SizeColumns(units, segments, ucs2)
-    return Sizes(size, characters, pc.invert(_has(flags, _INK)), pc.invert(_has(flags, _FAULT)))
+    return pc.bit_wise_or(sums, pc.shift_left(flags.cast(pa.int64()), 3 * _BITS)).dictionary_encode()
 
 
-def _static(text: str, count: int) -> tuple[pa.Int64Array, pa.Int8Array]:
-    whole = pa.array([text], pa.string())
-    sums = reduce(
-        lambda total, each: total + each, (c[0].as_py() << _BITS * n for n, c in enumerate(count_units(whole)))
-    )
-    flags = _Facts.of(whole, TEMPLATE_OUTPUT_CHARACTERS_MAX).flags[0]
-    return pa.repeat(pa.scalar(sums, pa.int64()), count), pa.repeat(flags, count)
+@lru_cache(1024)
+def _static(text: str) -> tuple[int, int]:
+    """The sums and flags of a text, worked out once for all Arrow batches."""
+    facts = _Facts.of(pa.array([text], pa.string()), TEMPLATE_OUTPUT_CHARACTERS_MAX)
+    return facts.sums[0].as_py(), facts.flags[0].as_py()
 
 
 def _sum(sums: pa.Int64Array, number: int) -> pa.Int64Array:

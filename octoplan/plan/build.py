@@ -7,24 +7,29 @@ must be settled; what remains is checked against times and limits; then it is se
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
-from typing import Literal
+from typing import Final, Literal
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from octoplan.audience.resolve import Audience
-from octoplan.campaign.check import check_times
-from octoplan.campaign.model import Limits
+from octoplan.campaign.check import check_times, drop_overridden
+from octoplan.campaign.model import CampaignModel, Limits
 from octoplan.campaign.resolve import Campaign
+from octoplan.campaign.words import check_by_country
 from octoplan.clock import Clock
-from octoplan.diagnostics import ExitCode
+from octoplan.diagnostics import ExitCode, Finding
 from octoplan.digests import DigestKey, canonical_json, content_digest
 from octoplan.gateway.port import Prices, RefusalClass, SendRequest
 from octoplan.messages.batches import Stratum
 from octoplan.messages.compiler import requests_for
+from octoplan.meter import QUIET, Meter
+from octoplan.plan.copies import check_sent_copies
 from octoplan.plan.model import (
     Action,
     ActionKind,
@@ -32,17 +37,23 @@ from octoplan.plan.model import (
     Cost,
     ExclusionLine,
     MessageSummary,
+    Overridden,
     PlannedBatch,
     Reason,
     TextVariant,
     UnitPrice,
+    ZoneCount,
 )
 from octoplan.plan.outgoing import Dispatch, Outgoing, fresh_batches, reopened_batches
-from octoplan.plan.price import Priced, Sample, batch_cost, price_strata
+from octoplan.plan.price import Priced, Pricer, Pricing, Sample, batch_cost, campaign_cost
 from octoplan.plan.window import in_window
+from octoplan.rulebook.zones import Zones, count_zones
 from octoplan.state.home import StateReader
 from octoplan.state.journal import CampaignState, Phase
+from octoplan.state.spending import add_spending
 from octoplan.values.amount import render_amount
+
+_STRATA: Final = Pricing()
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +68,13 @@ class Prepared:
     on_unknown: Literal["repeat", "stop"]
     key: DigestKey
 
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """What was noticed about its contacts, its text and its countries, but for what the campaign overrides."""
+        by_country = check_by_country(self.campaign, self.audience.countries)
+        found = [*self.audience.findings, *self.dispatch.message.findings, *by_country]
+        return tuple(drop_overridden(found, self.campaign.model.overrides))
+
 
 @dataclass(slots=True)
 class _Draft:
@@ -67,6 +85,8 @@ class _Draft:
     samples: dict[Stratum, Sample] = field(default_factory=dict)
     lost: int = 0
     """Unknown batches that can no longer be made as they were."""
+    zones: Counter[tuple[str, Zones]] = field(default_factory=Counter)
+    """Recipients of marketing by country and time zones."""
 
     @property
     def batches(self) -> list[Outgoing]:
@@ -98,8 +118,10 @@ def describe_content(
         "audience": "growing" if model.audience == "growing" else audience.set_digest(key),
         "auto_optimize_text": _flag(request.auto_optimize_text),
         "auto_remove_blacklisted_numbers": _flag(request.auto_remove_blacklisted_numbers),
+        "limit": _part(model, model.recipients.limit),
         "message": content_digest(key, "t1", "octoplan/message/v1", canonical_json(message)),
         "purpose": request.purpose,
+        "sample": _part(model, model.recipients.sample),
         "send_at": request.send_at or "now",
         "sender": request.sender,
         "type": request.type,
@@ -112,8 +134,21 @@ def _flag(value: bool) -> str:
     return "true" if value else "false"
 
 
+def _part(model: CampaignModel, taken: int | Decimal | None) -> str | None:
+    """How much of the list is taken, in the words of a campaign. A growing audience may grow by it."""
+    if taken is None or model.audience == "growing":
+        return None
+    return f"{(taken * 100).normalize():f}%" if isinstance(taken, Decimal) else str(taken)
+
+
 def build_action(
-    prepared: Prepared, state: CampaignState | None, reader: StateReader, prices: Prices | None, clock: Clock
+    prepared: Prepared,
+    state: CampaignState | None,
+    reader: StateReader,
+    prices: Prices | None,
+    clock: Clock,
+    pricing: Pricing = _STRATA,
+    meter: Meter = QUIET,
 ) -> Action:
     """
     Decide what apply would do with one campaign; `prices` is `None` offline.
@@ -126,25 +161,50 @@ def build_action(
     conflicts = list(_conflicts(prepared.content, state))
     if conflicts:
         return _action(prepared, state, ActionKind.CONFLICT, conflicts)
-    draft = _draft(prepared, state, reader)
-    priced = price_strata(draft.samples, prices)
-    batches = [_planned(batch, priced) for batch in draft.batches]
-    cost = _cost(draft, batches, priced)
-    kind, reasons = _decide(prepared, state, draft, cost, priced, reader, clock)
-    return _action(prepared, state, kind, reasons, batches, cost)
+    pricer = Pricer(prepared.dispatch.request, prices, pricing, clock.now())
+    draft = _draft(prepared, state, reader, pricer, meter)
+    with meter.stage("prices", len(draft.samples)) as told:
+        priced = pricer.price(draft.samples, told)
+    with meter.stage("decide"):
+        batches = [plan_batch(batch, priced) for batch in draft.batches]
+        cost = campaign_cost(draft.batches, batches, priced)
+        kind, reasons = _decide(prepared, state, draft, cost, priced, reader, clock)
+        zones = tuple(ZoneCount(country, names, number) for (country, names), number in sorted(draft.zones.items()))
+        return replace(_action(prepared, state, kind, reasons, batches, cost), zones=zones)
 
 
 # --- what is still to be sent -----------------------------------------------------------------------------------------
 
 
-def _draft(prepared: Prepared, state: CampaignState | None, reader: StateReader) -> _Draft:
+def _draft(
+    prepared: Prepared, state: CampaignState | None, reader: StateReader, pricer: Pricer, meter: Meter
+) -> _Draft:
     draft = _Draft()
     if state is not None:
-        draft.reopened = [_light(batch) for batch in reopened_batches(prepared.dispatch, state, reader)]
+        with meter.stage("repeats") as told:
+            for batch in reopened_batches(prepared.dispatch, state, reader):
+                for rows in batch.rows:
+                    _note_zones(prepared, draft, rows)
+                draft.reopened.append(_light(batch))
+                told(batch.recipients)
         draft.lost = len(state.in_phase(Phase.OPEN)) - len(draft.reopened)
-    watch = _Sampler(prepared.dispatch, draft.samples)
-    draft.fresh = [_light(batch) for batch in fresh_batches(prepared.dispatch, state, reader, watch=watch)]
+
+    def watch(rows: pa.RecordBatch) -> None:
+        _note_zones(prepared, draft, rows)
+
+    with meter.stage("batches", prepared.audience.recipients) as told:
+        for batch in fresh_batches(prepared.dispatch, state, reader, watch=watch, meter=meter):
+            _add_samples(draft.samples, batch)
+            pricer.see(batch)
+            draft.fresh.append(_light(batch))
+            told(batch.recipients)
     return draft
+
+
+def _note_zones(prepared: Prepared, draft: _Draft, rows: pa.RecordBatch) -> None:
+    """Only marketing has sending hours."""
+    if prepared.dispatch.request.purpose == "wholesale":
+        draft.zones.update(count_zones([(rows.column("phone"), rows.column("country"))]))
 
 
 def _light(batch: Outgoing) -> Outgoing:
@@ -152,53 +212,35 @@ def _light(batch: Outgoing) -> Outgoing:
     return replace(batch, request=replace(batch.request, contacts=b""), phones=batch.phones.slice(0, 0), rows=())
 
 
-class _Sampler:
-    """Watches rows go by and keeps one recipient of each stratum, to ask the price with."""
-
-    def __init__(self, dispatch: Dispatch, samples: dict[Stratum, Sample]) -> None:
-        self._dispatch = dispatch
-        self._samples = samples
-
-    def __call__(self, rows: pa.RecordBatch) -> None:
-        columns = [rows.column(name) for name in ("country", "segments", "text", "contact")]
-        table = pa.table(columns, names=["country", "segments", "text", "contact"])
-        firsts = table.group_by(["country", "segments"], use_threads=False).aggregate(
-            [("text", "first"), ("contact", "first")]
-        )
-        for row in firsts.to_pylist():
-            stratum = (row["country"], row["segments"])
-            if stratum not in self._samples:
-                text = self._dispatch.message.texts[row["text_first"]]
-                contacts = row["contact_first"].encode()
-                self._samples[stratum] = Sample(stratum, replace(self._dispatch.request, text=text, contacts=contacts))
+def _add_samples(samples: dict[Stratum, Sample], batch: Outgoing) -> None:
+    """Keep the first recipient of each stratum, to ask the price with."""
+    for stratum in batch.strata.keys() - samples.keys():
+        samples[stratum] = Sample(stratum, replace(batch.request, contacts=_first_contact(batch.rows, stratum)))
 
 
-def _planned(batch: Outgoing, priced: Priced) -> PlannedBatch:
-    fee = batch.request.auto_remove_blacklisted_numbers
+def _first_contact(rows: Sequence[pa.RecordBatch], stratum: Stratum) -> bytes:
+    country, segments = stratum
+    for each in rows:
+        is_one = pc.and_(pc.equal(each.column("country"), country), pc.equal(each.column("segments"), segments))
+        found = pc.indices_nonzero(is_one)
+        if len(found):
+            contact: str = each.column("contact")[found[0].as_py()].as_py()
+            return contact.encode()
+    raise AssertionError("a batch has a recipient of each of its strata")
+
+
+def plan_batch(batch: Outgoing, priced: Priced) -> PlannedBatch:
+    """A batch as the plan shows it, with its cost."""
     return PlannedBatch(
         digest=batch.digest,
         request_id=batch.request_id,
         attempt=batch.attempt,
         recipients=batch.recipients,
         segments=batch.segments,
-        cost=batch.cost if batch.opened_at is not None else batch_cost(batch.strata, priced, fee=fee),
+        cost=batch_cost(batch, priced),
         repeat=batch.opened_at is not None,
         canary=batch.is_canary,
     )
-
-
-def _cost(draft: _Draft, batches: Sequence[PlannedBatch], priced: Priced) -> Cost:
-    known = [batch.cost for batch in batches if batch.cost is not None]
-    total = sum(known, Decimal(0)) if len(known) == len(batches) else None
-    counts: dict[Stratum, int] = {}
-    for batch in draft.fresh:
-        for stratum, number in batch.strata.items():
-            counts[stratum] = counts.get(stratum, 0) + number
-    units = tuple(
-        UnitPrice(country, segments, counts[country, segments], priced.prices.get((country, segments)))
-        for country, segments in sorted(counts)
-    )
-    return Cost(total, priced.source, units)
 
 
 # --- what to do about it ----------------------------------------------------------------------------------------------
@@ -212,7 +254,8 @@ def _conflicts(content: Mapping[str, str], state: CampaignState | None) -> Itera
         or not any(batch.phase is not Phase.FREE for batch in state.batches.values())
     ):
         return
-    before = state.content
+    # Without credentials at hand an offline plan cannot tell the account; apply always can.
+    before = {name: text for name, text in state.content.items() if name != "account" or name in content}
     hint = "take the edit back, or give the new version an id of its own (everybody on its list then gets it)"
     for name in sorted({*before, *content}):
         if before.get(name) == content.get(name):
@@ -244,12 +287,12 @@ def _decide(
         *_check_times(prepared, clock.now()),
         *_check_limits(prepared, state, draft, cost),
         *_check_growth(prepared, state, draft),
-        *_check_copies(prepared, reader),
+        *check_sent_copies(prepared, reader),
         *_check_api(priced),
     ]
     if blocked:
         return ActionKind.BLOCKED, blocked
-    held = _held_back(prepared, clock.now())
+    held = _held_back(prepared, clock.now()) or _paused_growth(prepared, state, clock.now())
     if held is not None:
         return ActionKind.SCHEDULED, [held]
     if state is None or (not state.in_phase(Phase.SENT) and not draft.reopened):
@@ -302,7 +345,8 @@ def _check_limits(prepared: Prepared, state: CampaignState | None, draft: _Draft
     """Limits hold for the whole campaign: what was sent before counts too."""
     limits = prepared.limits
     sent_recipients = state.sent_recipients if state else 0
-    sent_cost = _sent_cost(state) or Decimal(0)
+    repeated = {(state.campaign, batch.digest) for batch in draft.reopened} if state else set()
+    billed = add_spending([state] if state else [], repeated=repeated).total
     recipients = sent_recipients + draft.recipients
     if limits.max_recipients is not None and recipients > limits.max_recipients:
         yield _over("max-recipients", f"{recipients:,} recipients, the limit is {limits.max_recipients:,}")
@@ -312,44 +356,37 @@ def _check_limits(prepared: Prepared, state: CampaignState | None, draft: _Draft
         number = sum(count for size, count in histogram.items() if size > limits.max_segments)
         yield _over("max-segments", f"{number:,} recipients get {longest} parts, the limit is {limits.max_segments}")
     if limits.max_cost is not None:
-        if cost.total is None:
-            detail = f"the cost is unknown, so it cannot be shown to stay under {render_amount(limits.max_cost)}"
+        if cost.total is None or billed is None:
+            what = "the cost" if cost.total is None else "what was billed for it before"
+            detail = f"{what} is unknown, so it cannot be shown to stay under {render_amount(limits.max_cost)}"
             yield Reason("cost-unknown", detail, exit_code=ExitCode.BLOCKED)
-        elif sent_cost + cost.total > limits.max_cost:
-            total, limit = render_amount(sent_cost + cost.total), render_amount(limits.max_cost)
+        elif billed + cost.total > limits.max_cost:
+            total, limit = render_amount(billed + cost.total), render_amount(limits.max_cost)
             yield _over("max-cost", f"it costs {total}, the limit is {limit}")
     if limits.max_unit_price is not None:
         yield from _check_unit_prices(cost.unit_prices, limits.max_unit_price)
 
 
 def _check_growth(prepared: Prepared, state: CampaignState | None, draft: _Draft) -> Iterator[Reason]:
-    """A growing audience that grows too fast is a mistake in the list, or an attack."""
+    """A growing audience that grows too fast is a mistake in the list, or an attack; the rest of a run is no growth."""
     limit = prepared.limits.max_growth
     added = sum(batch.recipients for batch in draft.fresh)
-    if limit is not None and state is not None and state.sent_recipients and added > limit:
+    if limit is not None and state is not None and state.is_complete and added > limit:
         yield _over("max-growth", f"{added:,} recipients are added, the limit for one apply is {limit:,}")
 
 
-def _check_copies(prepared: Prepared, reader: StateReader) -> Iterator[Reason]:
-    """The same text under a new id, to people who have it under another one: a copied or renamed file."""
-    model, dispatch = prepared.campaign.model, prepared.dispatch
-    for other in sorted(reader.campaigns().values(), key=lambda each: each.campaign):
-        is_same_text = other.content is not None and other.content.get("message") == prepared.content["message"]
-        if other.campaign == dispatch.campaign or not is_same_text or not other.is_begun:
-            continue
-        number = _overlap(dispatch, other.campaign, reader)
-        if number and model.follow_up_of != other.campaign:
-            detail = f"{number:,} of these recipients have this very text already, as `{other.campaign}`"
-            hint = (
-                f"was the file renamed? `moved: {{from: {other.campaign}}}`; "
-                f"is it meant to be sent again? `follow_up_of: {other.campaign}`"
-            )
-            yield Reason("copy", detail, hint, ExitCode.BLOCKED)
+def is_past(campaign: Campaign, state: CampaignState | None, now: datetime) -> list[bool]:
+    """
+    All that `build_action` takes from the time, where no outcome is unknown and no audience grows: while it stays, so
+    does the action. Whoever asks for the time in this file adds what is asked here.
 
-
-def _overlap(dispatch: Dispatch, other: str, reader: StateReader) -> int:
-    counts = (len(rows) - reader.written(other, rows.column("phone")).null_count for rows in dispatch.message.batches())
-    return sum(counts)
+    Whether each moment has come: of the campaign's schedule, and of what was handed over to the API.
+    """
+    ahead = campaign.model.schedule.hand_over
+    hand_over = None if ahead is None or campaign.send_at is None else campaign.send_at - ahead
+    sent = [] if state is None else [batch.send_at for batch in state.in_phase(Phase.SENT) if batch.send_at]
+    moments = [campaign.send_at, campaign.not_after, hand_over, *map(datetime.fromisoformat, sent)]
+    return [moment is not None and moment <= now for moment in moments]
 
 
 def _held_back(prepared: Prepared, now: datetime) -> Reason | None:
@@ -365,10 +402,27 @@ def _held_back(prepared: Prepared, now: datetime) -> Reason | None:
     return Reason("held-back", detail)
 
 
+def _paused_growth(prepared: Prepared, state: CampaignState | None, now: datetime) -> Reason | None:
+    """Who was added to a growing audience waits until the last addition is long enough ago."""
+    pause = prepared.limits.min_growth_pause
+    if pause is None or state is None or not state.is_complete:
+        return None
+    last = max((batch.opened_at for batch in state.batches.values() if batch.phase is not Phase.FREE), default=None)
+    if last is None or now - last >= pause:
+        return None
+    detail = (
+        f"people were added last at {last:%Y-%m-%d %H:%M} UTC; the next may be from {last + pause:%Y-%m-%d %H:%M} UTC"
+    )
+    return Reason("growth-paused", detail)
+
+
 def _check_unit_prices(units: Iterable[UnitPrice], limit: Decimal) -> Iterator[Reason]:
     for unit in units:
-        if unit.price is None or unit.price > limit:
-            where = f"one message of {unit.segments} part(s) to {unit.country}"
+        where = f"one message of {unit.segments} part(s) to {unit.country}"
+        if unit.price is None:
+            detail = f"the price of {where} is unknown, so it cannot be shown to stay under {render_amount(limit)}"
+            yield Reason("cost-unknown", detail, exit_code=ExitCode.BLOCKED)
+        elif unit.price > limit:
             yield _over(
                 "max-unit-price", f"{where} costs {render_amount(unit.price)}, the limit is {render_amount(limit)}"
             )
@@ -387,27 +441,74 @@ def _check_api(priced: Priced) -> Iterator[Reason]:
         yield Reason(f"api-{refusal.code}", detail, refusal.hint, code)
 
 
+def check_ledger_room(
+    actions: Sequence[Action], states: Iterable[CampaignState], rows_max: int | None
+) -> tuple[Action, ...]:
+    """
+    Block what the state home has no room to remember, in the order of the actions; `None` is a home without a bound.
+    """
+    if rows_max is None:
+        return tuple(actions)
+    kept = sum(
+        batch.recipients
+        for state in states
+        if not state.is_forgotten
+        for batch in state.batches.values()
+        if batch.phase is not Phase.FREE
+    )
+    checked = []
+    for action in actions:
+        added = sum(batch.recipients for batch in action.batches if not batch.repeat)
+        if action.kind.sends and kept + added > rows_max:
+            detail = (
+                f"the state home remembers {kept:,} recipients; {added:,} more would pass its bound of {rows_max:,}"
+            )
+            reason = Reason("ledger-full", detail, _ROOM_HINT, ExitCode.BLOCKED)
+            checked.append(replace(action, kind=ActionKind.BLOCKED, reasons=(*action.reasons, reason)))
+            continue
+        kept += added if action.kind.sends else 0
+        checked.append(action)
+    return tuple(checked)
+
+
+_ROOM_HINT = (
+    "keep the state of large audiences in the `postgres` home, or in the `local` home on storage that lasts; "
+    "forgetting campaigns that are over (`octoplan state forget`) makes room"
+)
+
+
 def check_balance(actions: Sequence[Action], balance: Decimal, minimum: Mapping[str, Decimal]) -> tuple[Action, ...]:
     """
     Block what the wallet does not pay for, in the order of the actions.
 
-    `minimum` is what must remain in the wallet after each campaign, by id.
+    `minimum` is what must remain in the wallet after each campaign, by id. A cost that is unknown blocks only where
+    something must remain: the API itself refuses what the wallet does not pay for.
     """
     checked = []
     left = balance
     for action in actions:
+        keep = minimum.get(action.campaign, Decimal(0))
+        reason = check_wallet(action, left, keep) if action.kind.sends else None
+        if reason is not None:
+            checked.append(replace(action, kind=ActionKind.BLOCKED, reasons=(*action.reasons, reason)))
+            continue
         if action.kind.sends and action.cost.total is not None:
-            after = left - action.cost.total
-            keep = minimum.get(action.campaign, Decimal(0))
-            if after < keep:
-                cost = render_amount(action.cost.total)
-                detail = f"the wallet holds {render_amount(left)}, this costs {cost}, {render_amount(keep)} must remain"
-                reason = Reason("balance-too-low", detail, "add credit, or send less", ExitCode.BLOCKED)
-                checked.append(replace(action, kind=ActionKind.BLOCKED, reasons=(*action.reasons, reason)))
-                continue
-            left = after
+            left -= action.cost.total
         checked.append(action)
     return tuple(checked)
+
+
+def check_wallet(action: Action, left: Decimal, keep: Decimal) -> Reason | None:
+    """Why a wallet that holds `left` does not pay for a campaign if `keep` must remain; `None` if it does."""
+    total = action.cost.total
+    if total is None:
+        detail = f"the cost is unknown, so it cannot be shown that {render_amount(keep)} remain in the wallet"
+        return Reason("cost-unknown", detail, exit_code=ExitCode.BLOCKED) if keep else None
+    if left - total >= keep:
+        return None
+    cost = render_amount(total)
+    detail = f"the wallet holds {render_amount(left)}, this costs {cost}, {render_amount(keep)} must remain"
+    return Reason("balance-too-low", detail, "add credit, or send less", ExitCode.BLOCKED)
 
 
 # --- the action as it is shown ----------------------------------------------------------------------------------------
@@ -450,6 +551,7 @@ def _action(
         not_after=campaign.not_after,
         sent_recipients=state.sent_recipients if state else 0,
         sent_cost=_sent_cost(state),
+        overrides=tuple(Overridden(each.rule, each.reason) for each in campaign.model.overrides),
     )
 
 
@@ -472,7 +574,7 @@ def _summarise_audience(prepared: Prepared, batches: Sequence[PlannedBatch]) -> 
             ExclusionLine(each.reason, each.count, each.examples, each.explanation) for each in audience.exclusions
         ),
         countries=dict(audience.countries),
-        suppressed=b"".join(audience.suppressed_digests(prepared.key)),
+        suppressed=lambda: b"".join(audience.suppressed_digests(prepared.key)),
     )
 
 

@@ -6,11 +6,12 @@ A plan holds counts, digests and costs; no phone number, name, merge value or ke
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
+from typing import Literal
 
 from octoplan.diagnostics import ExitCode, Finding
 
@@ -78,14 +79,20 @@ class PlannedBatch:
     canary: bool = False
 
 
+PriceSource = Literal["simulation", "memory", "file", "none"]
+"""Who named a price: the API just now, the API to an earlier plan, the environment's price file, or nobody."""
+
+
 @dataclass(frozen=True, slots=True)
 class UnitPrice:
-    """The price of one message to one country in one length, and how many get it."""
+    """The price of one message to one country in one length, who named it when, and how many get the message."""
 
     country: str
     segments: int
     recipients: int
     price: Decimal | None
+    source: PriceSource = "none"
+    at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,8 +115,11 @@ class AudienceSummary:
     already_written: int
     exclusions: tuple[ExclusionLine, ...]
     countries: Mapping[str, int]
-    suppressed: bytes = b""
-    """Keyed digests, 8 bytes each, of who is on the list and suppressed; apply compares with them."""
+    suppressed: Callable[[], bytes] = field(default=bytes, repr=False, compare=False)
+    """
+    Gives keyed digests, 8 bytes each, of who is on the list and suppressed; apply compares with them. Made when they
+    are asked for: of a long list they take longer than anything else that is only written down.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,12 +165,94 @@ class Cost:
     """
     What the sends of one campaign would cost. `total` is `None` while a price is unknown.
 
-    `source` names where the figure comes from: `simulation` (the API's answer to a simulated request), `none`.
+    `source` is `requests` where the API priced every request as it will be sent; else the sources of the unit prices,
+    joined by `+`. The bill is at least `least` and at most `most` (`None`: no bound is known). `fees` are what is
+    charged for requests as such, `repeats` the planned cost of requests that are made again; the unit prices are
+    without both. `simulated` counts the simulated requests that this took.
     """
 
     total: Decimal | None
     source: str
     unit_prices: tuple[UnitPrice, ...] = ()
+    least: Decimal = Decimal(0)
+    most: Decimal | None = None
+    fees: Decimal = Decimal(0)
+    repeats: Decimal | None = Decimal(0)
+    simulated: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetUse:
+    """
+    What all campaigns of the environment together may cost, and what of it was used before this plan.
+
+    `month` is the budget of the calendar month that began at `since`, `run` that of one apply; `None` for none.
+    `spent` is what was billed since then, as far as the state home knows; `None` while the cost of one of its requests
+    (`without_cost` of them) is unknown. `uncertain` is the part of `spent` whose outcome is unknown.
+    """
+
+    month: Decimal | None
+    run: Decimal | None
+    currency: str | None
+    since: datetime
+    spent: Decimal | None
+    uncertain: Decimal = Decimal(0)
+    without_cost: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ZoneCount:
+    """Recipients of one country who may be in any of `zones` (IANA names; none where nothing tells)."""
+
+    country: str
+    zones: tuple[str, ...]
+    recipients: int
+
+
+@dataclass(frozen=True, slots=True)
+class BrokenHours:
+    """
+    A rule on sending hours that messages would break for some recipients, and whether that blocks the campaign.
+
+    `zones` are those in which it would be broken, `local` the first such moment on the clock of the first of them.
+    """
+
+    rule: str
+    level: str
+    blocks: bool
+    country: str
+    zones: tuple[str, ...]
+    recipients: int
+    local: str
+    permitted: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Hours:
+    """
+    When messages would leave, which rules on hours that breaks, and when they might leave instead.
+
+    `next_slot` is `starts_at` where nothing is broken, and `None` where no time suits everybody; `next_warns` says that
+    it obeys only the rules that are errors, as no time near obeys the warnings too. `closes_at` is the end of the hours
+    that `starts_at` is in; nothing may leave from then on.
+    """
+
+    starts_at: datetime
+    ends_at: datetime
+    broken: tuple[BrokenHours, ...]
+    next_slot: datetime | None
+    next_local: str | None
+    next_warns: bool
+    closes_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Overridden:
+    """A rule that does not count for a campaign, and why."""
+
+    rule: str
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +278,11 @@ class Action:
     not_after: datetime | None
     sent_recipients: int = 0
     sent_cost: Decimal | None = None
+    zones: tuple[ZoneCount, ...] = ()
+    """Where the recipients of marketing are; empty for other campaigns."""
+    hours: Hours | None = None
+    """What the rules on sending hours say; `None` where they do not ask."""
+    overrides: tuple[Overridden, ...] = ()
 
     @property
     def recipients(self) -> int:
@@ -213,6 +310,14 @@ class Plan:
     balance: Decimal | None
     balance_unit: str | None
     findings: tuple[Finding, ...] = ()
+    simulate: str = "strata"
+    """How it was priced: `strata`, `all` or `none`; apply asks in the same way."""
+    budget: BudgetUse | None = None
+    """Budgets of the environment; `None` if it has none."""
+    limits_from: tuple[str, ...] = ()
+    """Where else limits were read: branch and commit."""
+    duration_s: Decimal | None = None
+    """How long the starts of all requests take at the configured rate, in seconds; `None` without a rate."""
 
     @property
     def sending(self) -> tuple[Action, ...]:
@@ -242,10 +347,27 @@ class Plan:
         return sum(known, Decimal(0)) if len(known) == len(totals) else None
 
     @property
+    def least_cost(self) -> Decimal:
+        """What the bill is at least, over all campaigns."""
+        return sum((action.cost.least for action in self.sending), Decimal(0))
+
+    @property
+    def most_cost(self) -> Decimal | None:
+        """What the bill is at most, or `None` while no bound is known."""
+        most = [action.cost.most for action in self.sending]
+        known = [amount for amount in most if amount is not None]
+        return sum(known, Decimal(0)) if len(known) == len(most) else None
+
+    @property
+    def simulated(self) -> int:
+        """How many simulated requests the prices took."""
+        return sum(action.cost.simulated for action in self.actions)
+
+    @property
     def exit_code(self) -> ExitCode:
         """The most serious thing that stands in the way of apply; `DONE` if nothing does."""
         codes = {reason.exit_code for action in self.actions for reason in action.reasons}
         return next((code for code in _SERIOUSNESS if code in codes), ExitCode.DONE)
 
 
-_SERIOUSNESS = (ExitCode.STATE, ExitCode.UNKNOWN, ExitCode.WINDOW, ExitCode.BLOCKED)
+_SERIOUSNESS = (ExitCode.STATE, ExitCode.UNKNOWN, ExitCode.WINDOW, ExitCode.BLOCKED, ExitCode.INVALID)

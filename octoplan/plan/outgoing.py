@@ -23,6 +23,7 @@ from octoplan.gateway.body import hashed_body
 from octoplan.gateway.port import SendRequest
 from octoplan.messages.batches import PackedBatch, Stratum, bucket_bits, pack_batches
 from octoplan.messages.compose import ComposedMessage
+from octoplan.meter import QUIET, Meter
 from octoplan.state.home import StateReader
 from octoplan.state.journal import BatchState, CampaignState, Phase
 
@@ -102,6 +103,7 @@ def fresh_batches(
     reader: StateReader,
     *,
     watch: Callable[[pa.RecordBatch], None] = lambda _: None,
+    meter: Meter = QUIET,
 ) -> Iterator[Outgoing]:
     """
     Everybody who is not in the campaign's ledger, packed; the canary first, then the others. `watch` sees the rows.
@@ -110,7 +112,7 @@ def fresh_batches(
     """
     bits = [bucket_bits(count) for count in dispatch.message.recipients_per_text]
     for is_canary in (True, False) if dispatch.canary_hash is not None else (False,):
-        rows = _unwritten(dispatch, reader, watch, is_canary=is_canary)
+        rows = _unwritten(dispatch, reader, watch, meter, is_canary=is_canary)
         # The canary is small: cut into buckets it would be many requests.
         cuts = [0] * len(bits) if is_canary else bits
         texts = dispatch.message.texts
@@ -164,14 +166,22 @@ def _outgoing(
 
 
 def _unwritten(
-    dispatch: Dispatch, reader: StateReader, watch: Callable[[pa.RecordBatch], None], *, is_canary: bool
+    dispatch: Dispatch,
+    reader: StateReader,
+    watch: Callable[[pa.RecordBatch], None],
+    meter: Meter,
+    *,
+    is_canary: bool,
 ) -> Iterator[pa.RecordBatch]:
     for rows in dispatch.message.batches():
         wanted = rows
         if dispatch.canary_hash is not None:
             first = pc.less_equal(rows.column("hash"), pa.scalar(dispatch.canary_hash, pa.uint64()))
             wanted = rows.filter(first if is_canary else pc.invert(first))
-        fresh = wanted.filter(pc.is_null(reader.written(dispatch.campaign, wanted.column("phone"))))
+        with meter.part("ledger") as told:
+            told(len(wanted))
+            written = reader.written(dispatch.campaign, wanted.column("phone"))
+        fresh = wanted if written.null_count == len(written) else wanted.filter(written.is_null())
         watch(fresh)
         yield fresh
 

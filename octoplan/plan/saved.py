@@ -21,7 +21,9 @@ from octoplan import __version__, limits
 from octoplan.clock import from_text, to_text
 from octoplan.diagnostics import InvalidInput, StalePlan
 from octoplan.digests import DigestKey, canonical_json, content_digest
-from octoplan.plan.model import Action, Plan, PlannedBatch
+from octoplan.plan.breakdown import Share, by_country, by_parts
+from octoplan.plan.model import Action, BudgetUse, Plan, PlannedBatch
+from octoplan.plan.price import Simulate
 
 FORMAT: Final = "octoplan-plan"
 VERSION: Final = 1
@@ -48,6 +50,8 @@ class SavedPlan:
     account: str | None
     created_at: datetime
     campaigns: Mapping[str, SavedCampaign]
+    simulate: Simulate = "strata"
+    """How apply asks for prices: as the plan did; each country and length where that asked nothing."""
 
 
 def plan_document(plan: Plan, key: DigestKey) -> dict[str, Any]:
@@ -70,7 +74,16 @@ def plan_document(plan: Plan, key: DigestKey) -> dict[str, Any]:
             "segments": plan.segments,
             "requests": plan.requests,
             "cost": _text(plan.cost),
+            "least": _text(plan.least_cost),
+            "most": _text(plan.most_cost),
+            "fees": _text(sum((action.cost.fees for action in plan.sending), Decimal(0))),
+            "duration_s": _text(plan.duration_s),
+            "by_country": [{"country": name, **_share(share)} for name, share in by_country(plan.sending).items()],
+            "by_parts": [{"parts": parts, **_share(share)} for parts, share in by_parts(plan.sending).items()],
         },
+        "pricing": {"simulate": plan.simulate, "simulated": plan.simulated},
+        "budget": _budget(plan.budget),
+        "limits_from": list(plan.limits_from),
         "campaigns": [_action(action) for action in plan.actions],
         "findings": [
             {"code": found.code, "severity": found.severity, "detail": found.detail, "place": str(found.place or "")}
@@ -93,6 +106,7 @@ def read_saved_plan(path: Path, key: DigestKey, *, environment: str, now: dateti
     :raises StalePlan: if it was edited, has expired, or belongs elsewhere.
     """
     document = _load(path)
+    document.pop("timings", None)  # from `--output json --timings`: no part of what is approved
     digest = document.pop("digest")
     if document.get("digest_key") != key.fingerprint:
         raise StalePlan(
@@ -114,6 +128,7 @@ def read_saved_plan(path: Path, key: DigestKey, *, environment: str, now: dateti
         account=document["account"],
         created_at=from_text(document["created_at"]),
         campaigns={item["id"]: _saved_campaign(item) for item in document["campaigns"]},
+        simulate="all" if document.get("pricing", {}).get("simulate") == "all" else "strata",
     )
 
 
@@ -186,7 +201,27 @@ def _action(action: Action) -> dict[str, Any]:
             "local": action.send_at_local,
             "not_after": _moment(action.not_after),
         },
+        "hours": _hours(action),
+        "overrides": [{"rule": each.rule, "reason": each.reason} for each in action.overrides],
         "sent": {"recipients": action.sent_recipients, "cost": _text(action.sent_cost)},
+    }
+
+
+def _share(share: Share) -> dict[str, Any]:
+    return {"recipients": share.recipients, "segments": share.segments, "cost": _text(share.cost)}
+
+
+def _budget(use: BudgetUse | None) -> dict[str, Any] | None:
+    if use is None:
+        return None
+    return {
+        "month": _text(use.month),
+        "run": _text(use.run),
+        "currency": use.currency,
+        "since": to_text(use.since),
+        "spent": _text(use.spent),
+        "uncertain": _text(use.uncertain),
+        "without_cost": use.without_cost,
     }
 
 
@@ -204,7 +239,7 @@ def _audience(action: Action) -> dict[str, Any] | None:
             for line in audience.exclusions
         ],
         "countries": dict(audience.countries),
-        "suppressed": base64.b64encode(audience.suppressed).decode(),
+        "suppressed": base64.b64encode(audience.suppressed()).decode(),
     }
 
 
@@ -228,6 +263,37 @@ def _message(action: Action) -> dict[str, Any] | None:
     }
 
 
+def _hours(action: Action) -> dict[str, Any] | None:
+    hours = action.hours
+    if hours is None:
+        return None
+    return {
+        "starts_at": _moment(hours.starts_at),
+        "ends_at": _moment(hours.ends_at),
+        "next_slot": _moment(hours.next_slot),
+        "next_local": hours.next_local,
+        "next_warns": hours.next_warns,
+        "closes_at": _moment(hours.closes_at),
+        "zones": [
+            {"country": each.country, "zones": list(each.zones), "recipients": each.recipients} for each in action.zones
+        ],
+        "broken": [
+            {
+                "rule": each.rule,
+                "level": each.level,
+                "blocks": each.blocks,
+                "country": each.country,
+                "zones": list(each.zones),
+                "recipients": each.recipients,
+                "local": each.local,
+                "permitted": each.permitted,
+                "source": each.source,
+            }
+            for each in hours.broken
+        ],
+    }
+
+
 def _batch(batch: PlannedBatch) -> dict[str, Any]:
     return {
         "digest": batch.digest,
@@ -245,12 +311,19 @@ def _cost(action: Action) -> dict[str, Any]:
     return {
         "total": _text(action.cost.total),
         "source": action.cost.source,
+        "least": _text(action.cost.least),
+        "most": _text(action.cost.most),
+        "fees": _text(action.cost.fees),
+        "repeats": _text(action.cost.repeats),
+        "simulated": action.cost.simulated,
         "unit_prices": [
             {
                 "country": unit.country,
                 "segments": unit.segments,
                 "recipients": unit.recipients,
                 "price": _text(unit.price),
+                "source": unit.source,
+                "at": _moment(unit.at),
             }
             for unit in action.cost.unit_prices
         ],

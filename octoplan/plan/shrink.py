@@ -12,10 +12,10 @@ from dataclasses import replace
 from decimal import Decimal
 
 from octoplan.diagnostics import StalePlan
-from octoplan.plan.build import Prepared
+from octoplan.plan.build import Prepared, plan_batch
 from octoplan.plan.model import Action, Cost, Plan, PlannedBatch
 from octoplan.plan.outgoing import Outgoing, fresh_batches, reopened_batches, shrink_batch
-from octoplan.plan.price import Priced, batch_cost
+from octoplan.plan.price import Figure, Priced
 from octoplan.state.home import StateReader
 from octoplan.state.journal import CampaignState
 
@@ -57,29 +57,18 @@ def _shrink(action: Action, prepared: Prepared, state: CampaignState | None, rea
     if not action.kind.sends or not prepared.audience.suppressed_since:
         return action
     known = {batch.digest: batch for batch in action.batches}
-    priced = Priced({(unit.country, unit.segments): unit.price for unit in action.cost.unit_prices})
+    units = () if prepared.dispatch.request.auto_optimize_text else action.cost.unit_prices
+    priced = Priced({(unit.country, unit.segments): Figure(unit.price, unit.source, unit.at) for unit in units})
     batches = tuple(
-        known.get(batch.digest) or _planned(batch, priced) for batch in remaining_batches(prepared, state, reader)
+        known.get(batch.digest) or plan_batch(batch, priced) for batch in remaining_batches(prepared, state, reader)
     )
     return replace(action, batches=batches, cost=_cost(action.cost, batches))
-
-
-def _planned(batch: Outgoing, priced: Priced) -> PlannedBatch:
-    return PlannedBatch(
-        digest=batch.digest,
-        request_id=batch.request_id,
-        attempt=batch.attempt,
-        recipients=batch.recipients,
-        segments=batch.segments,
-        cost=batch_cost(batch.strata, priced, fee=batch.request.auto_remove_blacklisted_numbers),
-        canary=batch.is_canary,
-    )
 
 
 def _cost(before: Cost, batches: Sequence[PlannedBatch]) -> Cost:
     known = [batch.cost for batch in batches if batch.cost is not None]
     total = sum(known, Decimal(0)) if len(known) == len(batches) else None
-    return replace(before, total=total)
+    return replace(before, total=total, least=Decimal(0), most=total)
 
 
 def opted_out(plan: Plan, smaller: Plan) -> Mapping[str, int]:

@@ -21,12 +21,11 @@ import secrets
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
 from octoplan import limits
-from octoplan.clock import Clock
+from octoplan.clock import Clock, in_words
 from octoplan.diagnostics import StateUnavailable
 from octoplan.state.git_files import Files, Lease
 from octoplan.state.git_remote import GitRemote
@@ -288,19 +287,10 @@ class GitStore:
     def _hint(self, holder: Holder) -> str:
         seen = holder.heartbeat or holder.since
         return (
-            f"it last wrote {_age(self._clock.now() - seen)} ago; wait until it has ended, or, if you know that it is "
-            f"dead, take its lease away: `octoplan state unlock {holder.run}`"
+            f"it last wrote {in_words(self._clock.now() - seen)} ago; wait until it has ended, or, if you know that it "
+            f"is dead, take its lease away: `octoplan state unlock {holder.run}`"
         )
 
 
 def _is_held(lease: Lease, holder: Holder) -> bool:
     return lease.holder is not None and (lease.holder.run, lease.fence) == (holder.run, holder.fence)
-
-
-def _age(age: timedelta) -> str:
-    minutes, seconds = divmod(max(int(age.total_seconds()), 0), 60)
-    hours, minutes = divmod(minutes, 60)
-    days, hours = divmod(hours, 24)
-    parts = [(days, "d"), (hours, "h"), (minutes, "min"), (seconds, "s")]
-    largest = next((index for index, (number, _) in enumerate(parts) if number), len(parts) - 1)
-    return " ".join(f"{number} {unit}" for number, unit in parts[largest : largest + 2])

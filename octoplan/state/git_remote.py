@@ -28,7 +28,7 @@ from octoplan import limits
 from octoplan.diagnostics import StateUnavailable
 from octoplan.state.git_objects import commit_files, render_pack
 
-_SETTINGS: Final = ("core.hooksPath=/dev/null", "maintenance.auto=false")
+SAFE_SETTINGS: Final = ("core.hooksPath=/dev/null", "maintenance.auto=false")
 _FETCH: Final = (
     "fetch",
     "--quiet",
@@ -235,10 +235,10 @@ class GitRemote:
         return self._known_facts
 
     def _git(self, *arguments: str, data: bytes = b"", environment: Mapping[str, str] | None = None) -> bytes:
-        settings = [part for setting in _SETTINGS for part in ("-c", setting)]
+        settings = [part for setting in SAFE_SETTINGS for part in ("-c", setting)]
         command = ["git", "-C", str(self._project), *settings, *arguments]
         try:
-            code, output, words = _run(command, data, environment or {})
+            code, output, words = run_git(command, data, environment or {})
         except FileNotFoundError:
             hint = "install git, or keep the state in another home"
             raise StateUnavailable("the `git` home needs the git command, which is not installed", hint=hint) from None
@@ -255,10 +255,10 @@ class GitRemote:
 
     def _unavailable(self, words: str) -> StateUnavailable:
         meaning = next(each for each in _MEANINGS if re.search(each.words, words))
-        return StateUnavailable(f"{self.place}: {meaning.sentence} ({_shorten(words)})", hint=meaning.hint)
+        return StateUnavailable(f"{self.place}: {meaning.sentence} ({shorten_words(words)})", hint=meaning.hint)
 
 
-def _run(command: list[str], data: bytes, environment: Mapping[str, str]) -> tuple[int, bytes, str]:
+def run_git(command: list[str], data: bytes, environment: Mapping[str, str]) -> tuple[int, bytes, str]:
     """
     Exit code, stdout and stderr.
 
@@ -287,7 +287,7 @@ def _mask(text: str) -> str:
     return _CREDENTIALS.sub(r"\1…@", text)
 
 
-def _shorten(words: str) -> str:
+def shorten_words(words: str) -> str:
     """Git's words on one line, without credentials or control characters."""
     lines = [" ".join(line.split()) for line in _mask(words).splitlines()]
     shown = "; ".join(line for line in lines if line)

@@ -18,7 +18,7 @@ import contextlib
 import hashlib
 import secrets
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -108,6 +108,14 @@ class StateSession(StateReader, Protocol):
         """Write what became of a batch; kinds that say "certainly not sent" free its recipients in the same step."""
         ...
 
+    def complete(self, campaign: str) -> None:
+        """
+        Write down that everybody whom the campaign resolves to now has it; a second time changes nothing.
+
+        :raises AlreadyWritten: while an outcome in it is unknown.
+        """
+        ...
+
 
 class Home:
     """The memory of one environment, readable while somebody else applies."""
@@ -156,27 +164,33 @@ class Home:
         return self._store.unlock(run)
 
     @contextlib.contextmanager
-    def session(self, holder: Holder, *, timeout_s: float = 0.0) -> Iterator[Session]:
+    def session(
+        self, holder: Holder, *, timeout_s: float = 0.0, on_wait: Callable[[Holder], None] = lambda _: None
+    ) -> Iterator[Session]:
         """
         Hold the lease for the length of the context, waiting for it at most `timeout_s`.
+
+        `on_wait` is told once who has it, before the first pause.
 
         :raises LeaseHeld: if somebody else still holds it then.
         :raises StateUnavailable: if the store cannot be used.
         """
-        held = self._acquire(holder, timeout_s)
+        held = self._acquire(holder, timeout_s, on_wait)
         try:
             yield Session(self._store, self._key, self._clock, held, self._journal())
         finally:
             self._store.release(held)
 
-    def _acquire(self, holder: Holder, timeout_s: float) -> Holder:
+    def _acquire(self, holder: Holder, timeout_s: float, on_wait: Callable[[Holder], None]) -> Holder:
         waited = 0.0
         while True:
             try:
                 return self._store.acquire(holder)
-            except LeaseHeld:
+            except LeaseHeld as held:
                 if waited >= timeout_s:
                     raise
+                if not waited:
+                    on_wait(held.holder)
             pause = min(_LEASE_PAUSE_S, timeout_s - waited)
             self._clock.sleep(pause)
             waited += pause
@@ -266,7 +280,7 @@ class Session:
         """For each number the digest of the batch that holds it, or null; see `StateReader.written`."""
         return _written(self._store, self._key, self._salts.get(campaign), campaign, phones)
 
-    def holder(self) -> Holder | None:
+    def holder(self) -> Holder:
         """Who holds it: the run that this session belongs to."""
         return self._holder
 
@@ -311,6 +325,12 @@ class Session:
     def record(self, kind: Kind, campaign: str, digest: str, data: Mapping[str, Any]) -> None:
         """Write what became of a batch; a certain "not sent" frees its recipients in the same step."""
         self._write(Change(self._entry(kind, campaign, digest, data), free=kind in FREEING))
+
+    def complete(self, campaign: str) -> None:
+        """Write down that everybody whom the campaign resolves to now has it."""
+        known = self.campaigns().get(campaign)
+        if known is not None and known.is_begun and not known.is_complete and not known.is_forgotten:
+            self._write(Change(self._entry(Kind.COMPLETED, campaign, None, {})))
 
     def forget(self, campaign: str) -> None:
         """

@@ -39,6 +39,7 @@ class Kind(StrEnum):
     SETTLED_SENT = "settled-sent"
     SETTLED_NOT_SENT = "settled-not-sent"
     CANCELLED = "cancelled"  # taken back before it left; its recipients stay written to, as far as we are concerned
+    COMPLETED = "completed"  # a campaign's recipients, as they were resolved then, all have it
     FORGOTTEN = "forgotten"  # a campaign's ledger was deleted: it is closed for good
 
 
@@ -104,6 +105,8 @@ class CampaignState:
     batches: Mapping[str, BatchState]
     is_forgotten: bool = False
     """Whether its ledger was deleted; then nothing more can be sent for it."""
+    is_complete: bool = False
+    """Whether the last run that wrote to somebody got to its end; what a list gains later does not count."""
 
     def in_phase(self, phase: Phase) -> tuple[BatchState, ...]:
         """The batches of one phase, oldest first."""
@@ -134,6 +137,7 @@ class _Campaign:
     opened_at: datetime | None = None
     batches: dict[str, BatchState] = field(default_factory=dict)
     is_forgotten: bool = False
+    is_complete: bool = False
 
 
 class Journal:
@@ -151,7 +155,9 @@ class Journal:
     def campaigns(self) -> Mapping[str, CampaignState]:
         """The state of every campaign by id, as it is now."""
         return {
-            name: CampaignState(name, each.content, each.opened_at, dict(each.batches), each.is_forgotten)
+            name: CampaignState(
+                name, each.content, each.opened_at, dict(each.batches), each.is_forgotten, each.is_complete
+            )
             for name, each in self._campaigns.items()
         }
 
@@ -166,6 +172,9 @@ class Journal:
             campaign = self._campaigns.setdefault(entry.campaign, _Campaign())
             if batch is not None:
                 campaign.batches[batch.digest] = batch
+                campaign.is_complete &= entry.kind is not Kind.INTENDED
+            elif entry.kind is Kind.COMPLETED:
+                campaign.is_complete = True
             elif entry.kind is Kind.OPENED:
                 campaign.content, campaign.opened_at = entry.data["content"], entry.at
             else:
@@ -175,6 +184,10 @@ class Journal:
         """The batch after `entry`; `None` for entries that speak of the campaign as a whole."""
         known = self._campaigns.get(entry.campaign) or _Campaign()
         if entry.kind in (Kind.OPENED, Kind.FORGOTTEN):
+            return None
+        if entry.kind is Kind.COMPLETED:
+            if any(batch.phase is Phase.OPEN for batch in known.batches.values()):
+                raise BrokenJournal(f"campaign {entry.campaign} is called complete while an outcome is unknown")
             return None
         if entry.batch is None or known.is_forgotten:
             why = "names no batch" if entry.batch is None else "comes after it was forgotten"

@@ -5,8 +5,12 @@ The `local` state home: the folder `.octoplan/` of a project.
     .octoplan/environments/<name>/state.db        journal and ledger, one SQLite file (WAL, synchronous=FULL)
     .octoplan/environments/<name>/lease.lock      held by the operating system while an apply runs
 
-Ledger rows and the Intended entry are one SQLite transaction, durable when it returns. The lease is an advisory lock on
-an open file: when its process dies, however it dies, the lease is free again and nobody has to break it.
+Invariants:
+- A write is one SQLite transaction, on the disk when it returns: ledger rows and their entry, or neither.
+- A run's write looks at the fencing number inside of its transaction; one whose lease was taken away writes nothing.
+- The lease is an advisory lock on an open file: when its process dies, however it dies, the lease is free again and
+  nobody has to break it. What the file says is for messages and decides nothing.
+- The digest key is there whole or not at all, and is never overwritten.
 """
 
 from __future__ import annotations
@@ -180,6 +184,8 @@ class LocalStore:
             lease.close()
             raise LeaseHeld(current, hint="wait until it has ended; if its process is dead the lease is free by itself")
         self._lease = lease
+        # A run that ends in order leaves the file empty.
+        before = _read_holder(lease)
         try:
             with self._transaction(None) as connection:
                 fence = 1 + int((_get(connection, "fence") or ["0"])[0])
@@ -189,7 +195,7 @@ class LocalStore:
         except BaseException:
             self.release(holder)
             raise
-        return held
+        return replace(held, took_over=before)
 
     def _take(self, lease: TextIO) -> bool:
         """Whoever asks for the holder has the lock for an instant, so one refusal is not an answer yet."""

@@ -347,12 +347,13 @@ class PostgresStore:
         with _transaction(connection):
             (row,) = self._execute(connection, _LOCK_LEASE, {}).fetchall()
             *current, latch = row
+            before = None if current[0] is None else _holder(current)
             if current[0] is not None and not _is_free(connection, latch):
                 hint = f"wait until it has ended; if it hangs: `octoplan state unlock {current[0]}`"
                 raise LeaseHeld(_holder(current), hint=hint)
             latch = secrets.randbits(63)
             connection.execute("SELECT pg_advisory_lock(%s::bigint)", (latch,))
-            return self._write_holder(connection, holder, latch)
+            return replace(self._write_holder(connection, holder, latch), took_over=before)
 
     def _write_holder(self, connection: Connection, holder: Holder, latch: int) -> Holder:
         values = {name: getattr(holder, name) for name in ("run", "owner", "host", "pid", "url", "since")}
@@ -402,6 +403,12 @@ class PostgresStore:
                     self._drop()
                     if not is_lost or not tries_left:
                         raise self._unavailable(error) from None
+                except Exception:
+                    raise
+                except BaseException:
+                    # Cut short by a signal: the connection may be in the middle of a statement.
+                    self._drop()
+                    raise
                 again = True
                 self._clock.sleep(limits.STATE_RETRY_PAUSE_S)
         raise AssertionError("the last try returns or raises")

@@ -34,6 +34,8 @@ class Holder:
     heartbeat: datetime | None = None
     url: str | None = None
     """The CI job, where there is one."""
+    took_over: Holder | None = field(default=None, compare=False, repr=False)
+    """In the answer of `acquire`: whose lease it was, if that run has died without giving it back."""
 
     def __str__(self) -> str:
         """For messages: `run r_3f… of dana on build-7 (process 4711), since …`."""
@@ -124,7 +126,7 @@ class StateStore(Protocol):
 
     def acquire(self, holder: Holder) -> Holder:
         """
-        Take the lease; the answer carries the fencing number.
+        Take the lease; the answer carries the fencing number, and whose lease it was if that run is dead.
 
         :raises LeaseHeld: if another run holds it.
         """

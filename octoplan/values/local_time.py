@@ -10,7 +10,7 @@ import re
 from datetime import UTC, datetime
 from functools import cache
 from importlib.resources import files
-from typing import Final
+from typing import Final, Literal
 from zoneinfo import ZoneInfo
 
 from octoplan.values.names import nearest
@@ -64,6 +64,17 @@ def find_instants(local: datetime, zone: ZoneInfo) -> tuple[datetime, ...]:
     readings = [local.replace(tzinfo=zone, fold=fold) for fold in (0, 1)]
     instants = {reading.astimezone(UTC): reading for reading in readings if _is_shown(reading, zone)}
     return tuple(instants[instant] for instant in sorted(instants))
+
+
+def read_around_change(local: datetime, zone: ZoneInfo, choice: Literal["earlier", "later"]) -> datetime:
+    """
+    One instant (aware, in `zone`) for a naive time that clocks there skip or show twice.
+
+    Of a time shown twice it is the first or the second showing. A skipped 02:30 is read on the clock as it was before
+    the change (`later`: 03:30) or as it is after it (`earlier`: 01:30).
+    """
+    instants = sorted(local.replace(tzinfo=zone, fold=fold).astimezone(UTC) for fold in (0, 1))
+    return instants[0 if choice == "earlier" else -1].astimezone(zone)
 
 
 def _is_shown(reading: datetime, zone: ZoneInfo) -> bool:

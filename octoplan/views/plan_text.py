@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping
 
 from octoplan.plan.model import Action, ActionKind, MessageSummary, Plan
 from octoplan.values.amount import render_amount
+from octoplan.views.cost_text import budget_lines, cost_lines, total_cost_lines
+from octoplan.views.hours_text import hours_lines
 from octoplan.views.text import count, instant, labelled, lines_of, paint
 
 _ORDER = (
@@ -60,9 +62,11 @@ def _action(action: Action, *, width: int, colour: bool) -> Iterator[str]:
     yield from labelled("campaign", f"{action.file}: {action.type}, {purpose}{sender}", width=width, colour=colour)
     yield from _audience(action, width=width, colour=colour)
     yield from _message(action, width=width, colour=colour)
-    yield from _price(action, width=width, colour=colour)
     if action.batches:
+        yield from cost_lines(action, width=width, colour=colour)
         yield from labelled("sends", _when(action), width=width, colour=colour)
+    for label, text in hours_lines(action):
+        yield from labelled(label, text, width=width, colour=colour)
 
 
 def _figures(action: Action) -> str:
@@ -149,28 +153,6 @@ def _encoding(action: Action) -> str:
     return f"{message.ucs2_recipients:,} in UCS-2{because}"
 
 
-def _price(action: Action, *, width: int, colour: bool) -> Iterator[str]:
-    if not action.batches:
-        return
-    sources = {
-        "simulation": "the API's simulation, one request for each country and length",
-        "none": "not asked (offline)",
-    }
-    units = ", ".join(
-        f"{unit.country} {count(unit.segments, 'part')}: {unit.recipients:,} × {_unit(unit.price)}"
-        for unit in action.cost.unit_prices
-    )
-    source = sources.get(action.cost.source, action.cost.source)
-    yield from labelled(
-        "cost", f"{render_amount(action.cost.total)} = {units}" if units else "", width=width, colour=colour
-    )
-    yield from labelled("", f"source: {source}", width=width, colour=colour)
-
-
-def _unit(price: object) -> str:
-    return "unknown" if price is None else str(price)
-
-
 def _when(action: Action) -> str:
     if action.send_at is None:
         when = "as soon as applied; cannot be taken back"
@@ -193,13 +175,12 @@ def _total(plan: Plan, *, colour: bool) -> Iterator[str]:
         yield paint(f"Apply would refuse (exit code {plan.exit_code}): {names}", "bad", colour=colour)
     if not plan.sending:
         yield paint("Nothing to send.", "strong", colour=colour)
+        yield from budget_lines(plan)
         return
     text = (
         f"Total: {count(plan.recipients, 'message')} to send, {count(plan.segments, 'segment')}, "
         f"{count(plan.requests, 'request')}, cost {render_amount(plan.cost)}"
     )
     yield paint(text, "strong", colour=colour)
-    if plan.balance is not None:
-        unit = f" {plan.balance_unit}" if plan.balance_unit else ""
-        left = "" if plan.cost is None else f", {render_amount(plan.balance - plan.cost)} after it"
-        yield f"Balance: {render_amount(plan.balance)}{unit}{left}"
+    yield from total_cost_lines(plan)
+    yield from budget_lines(plan)

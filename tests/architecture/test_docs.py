@@ -20,13 +20,17 @@ from octoplan.plan.model import (
     Action,
     ActionKind,
     AudienceSummary,
+    BrokenHours,
     Cost,
     ExclusionLine,
+    Hours,
     MessageSummary,
+    Overridden,
     Plan,
     PlannedBatch,
     Reason,
     UnitPrice,
+    ZoneCount,
 )
 from octoplan.plan.saved import plan_document
 from octoplan.state.journal import Entry, Kind, replay
@@ -117,6 +121,7 @@ def undescribed(page: str, names: Iterable[str]) -> list[str]:
 
 def test_every_field_of_a_saved_plan_is_described() -> None:
     """Who reads a plan with a program finds each field on its page."""
+    broken = BrokenHours("window/fr-hours", "error", True, "FR", ("Europe/Paris",), 1, "Sun", "daily", "a page")
     action = Action(
         campaign="spring",
         identity="spring",
@@ -135,6 +140,9 @@ def test_every_field_of_a_saved_plan_is_described() -> None:
         send_at=None,
         send_at_local=None,
         not_after=None,
+        zones=(ZoneCount("FR", ("Europe/Paris",), 1),),
+        hours=Hours(MOMENT, MOMENT, (broken,), None, None, next_warns=False, closes_at=None),
+        overrides=(Overridden("window/fr-sunday", "because"),),
     )
     plan = Plan("p", "sandbox", "here", "k1_", None, MOMENT, MOMENT, (action,), None, None)
     document = plan_document(plan, DigestKey(bytes(32)))
@@ -165,3 +173,11 @@ def test_every_field_of_a_lock_file_is_described() -> None:
 def test_every_kind_of_journal_entry_is_described() -> None:
     """The journal's kinds are on the page of the state home."""
     assert undescribed("state-home.md", [kind.value for kind in Kind]) == []
+
+
+def test_the_page_of_sending_hours_is_current() -> None:
+    """Its tables are what the data files say."""
+    render = runpy.run_path(str(ROOT / "docs/generate_hours.py"))["render_page"]
+    page = (ROOT / "docs/guides/sending-hours.md").read_text(encoding="utf-8")
+    assert page == render(page), "run docs/generate_hours.py"
+    assert page.count("| `window/fr-hours` |") == 2

@@ -8,7 +8,19 @@ from pathlib import Path
 
 import pytest
 
-HEAVY = {"duckdb", "pyarrow", "httpx", "pydantic", "jinja2", "rich", "starlette", "uvicorn", "phonenumbers", "yaml"}
+HEAVY = {
+    "duckdb",
+    "pyarrow",
+    "httpx",
+    "pydantic",
+    "jinja2",
+    "rich",
+    "starlette",
+    "uvicorn",
+    "phonenumbers",
+    "yaml",
+    "holidays",
+}
 
 
 def imported_by(*arguments: str, folder: Path) -> set[str]:

@@ -23,6 +23,7 @@ class Moment(StrEnum):
 
     PRICE = "price"  # a simulated request, before the API sees it
     REQUEST = "request"  # a real send, before the API sees it
+    WALLET = "wallet"  # a question for the balance
     ANSWER = "answer"  # a real send that the API has obeyed, before the client hears of it
 
 
@@ -36,6 +37,7 @@ class Gate:
     def __init__(self, upstream: str) -> None:
         self.upstream = urlsplit(upstream).netloc
         self._armed: Moment | None = None
+        self._next: Moment | None = None
         self._held = threading.Event()
         self._free = threading.Event()
         self._holding: threading.Thread | None = None
@@ -56,8 +58,9 @@ class Gate:
         self._server.server_close()
         self._thread.join()
 
-    def hold(self, moment: Moment) -> None:
-        """Hold the next exchange that comes to `moment`; those after it pass."""
+    def hold(self, moment: Moment, then: Moment | None = None) -> None:
+        """Hold the next exchange that comes to `moment`, after its release one at `then`; all others pass."""
+        self._next = then
         self._held.clear()
         self._free.clear()
         self._lost = False
@@ -69,14 +72,19 @@ class Gate:
 
     def release(self) -> None:
         """Let the held exchange go on."""
-        self._free.set()
+        free = self._free
+        if self._next is not None:
+            self._held, self._free = threading.Event(), threading.Event()
+            self._armed, self._next = self._next, None
+        free.set()
 
     def release_and_await(self) -> None:
         """Let the held exchange go on, and return when it is over: nothing of it arrives later than that."""
+        holding = self._holding
         self.release()
-        assert self._holding is not None
-        self._holding.join(WAITS_AT_MOST_S)
-        assert not self._holding.is_alive(), "the exchange did not end"
+        assert holding is not None
+        holding.join(WAITS_AT_MOST_S)
+        assert not holding.is_alive(), "the exchange did not end"
 
     def drop(self) -> None:
         """Close the held connection: a request is lost, or an answer."""
@@ -88,10 +96,10 @@ class Gate:
         """Called for every exchange. :raises Lost: if this one was held and is not to go on."""
         if self._armed is not moment:
             return
-        self._armed = None
+        self._armed, free = None, self._free
         self._holding = threading.current_thread()
         self._held.set()
-        assert self._free.wait(WAITS_AT_MOST_S), "the test forgot to release"
+        assert free.wait(WAITS_AT_MOST_S), "the test forgot to release"
         if self._lost:
             raise Lost
 
@@ -115,6 +123,7 @@ class _Server(ThreadingHTTPServer):
 def _handler(gate: Gate) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
+            gate.come_to(Moment.WALLET)
             self.relay(b"")
 
         def do_POST(self) -> None:

@@ -2,15 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
 import pyarrow as pa
 
-from octoplan.state.home import Intent
+from octoplan.state.home import Intent, Session
 from octoplan.state.local import local_home, read_key
+from octoplan.state.store import Holder
 from tests.behaviour.command import Octoplan
 from tests.behaviour.project import NUMBERS, Project
 from tests.clocks import HOLDER, ManualClock
+
+
+@contextmanager
+def held_lease(project: Project, environment: str = "sandbox", holder: Holder = HOLDER) -> Iterator[Session]:
+    """The lease of an environment with a local home, held by this process; its digest key was made before."""
+    key = read_key(project.state)
+    assert key is not None
+    home = local_home(project.state, environment, key, ManualClock(datetime.now(UTC)))
+    try:
+        with home.session(holder) as session:
+            yield session
+    finally:
+        home.close()
 
 
 def remember_unknown(project: Project, octoplan: Octoplan, *, hours_ago: float) -> str:

@@ -1,8 +1,8 @@
 """
 Same inputs, same bytes (G6): what a plan identifies depends on recipients, texts and settings, and on nothing else.
 
-Compared is the whole JSON document but for the time it was made, the digest over that time, and the names of files and
-lines.
+Compared is the whole JSON document but for the time at which it was made and priced (and what follows from that: the
+sending hours of a campaign that leaves at once), the digest over that time, and the names of files and lines.
 """
 
 from __future__ import annotations
@@ -43,13 +43,21 @@ def write(project: Project) -> None:
 
 def planned(octoplan: Octoplan, **variables: str) -> dict[str, Any]:
     """The plan's document without what may differ."""
-    document: dict[str, Any] = octoplan("plan", "--output", "json", variables=variables).json()
+    # A plan that is saved asks for every price anew, whatever this machine was told before.
+    saved = str(octoplan.folder.parent / "plan.json")
+    document: dict[str, Any] = octoplan("plan", "--output", "json", "--out", saved, variables=variables).json()
     for name in ("created_at", "expires_at", "digest"):
         del document[name]
     for campaign in document["campaigns"]:
         del campaign["file"], campaign["audience"]["path"]
         for exclusion in campaign["audience"]["exclusions"]:
             del exclusion["lines"]
+        for unit in campaign["cost"]["unit_prices"]:
+            del unit["at"]
+        if campaign["schedule"]["send_at"] is None:
+            del campaign["hours"]
+    for finding in document["findings"]:
+        del finding["place"]
     return document
 
 

@@ -109,12 +109,18 @@ def test_another_account_than_declared_is_4(project: Project, octoplan: Octoplan
 def test_a_limit_blocks_with_5(project: Project, octoplan: Octoplan, sandbox: SandboxProcess) -> None:
     """Each limit of a campaign blocks that campaign, with its figures; one blocked campaign stops apply with 5."""
     long_text = {"template": "{{ first_name }}" + " je" * 60 + " STOP au XXXXX"}
+
+    def text(word: str) -> dict[str, str]:
+        return {"template": f"Bonjour {{{{ first_name }}}}, {word}. STOP au XXXXX"}
+
     project.campaign("spring", limits={"max_cost": "0.30"})
-    project.campaign("crowd", limits={"max_recipients": 4})
+    project.campaign("crowd", message=text("crowd"), limits={"max_recipients": 4})
     project.campaign("parts", limits={"max_segments": 1}, message=long_text)
-    project.campaign("dear", limits={"max_unit_price": "0.06"})
-    project.campaign("poor", limits={"min_balance": "9999.70"})
-    project.campaign("sound", limits={"max_cost": "0.305", "max_recipients": 5, "max_unit_price": "0.061"})
+    project.campaign("dear", message=text("dear"), limits={"max_unit_price": "0.06"})
+    project.campaign("poor", message=text("poor"), limits={"min_balance": "9999.70"})
+    project.campaign(
+        "sound", message=text("sound"), limits={"max_cost": "0.305", "max_recipients": 5, "max_unit_price": "0.061"}
+    )
     said = " ".join(octoplan("apply", "--auto-approve", code=5).stderr.split())
     for campaign, reason in (
         ("spring", "it costs 0.305, the limit is 0.30"),

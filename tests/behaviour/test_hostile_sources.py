@@ -27,7 +27,7 @@ PATHS = {
     "backslash": "..\\secret.csv",
     "any-depth": "**/*.csv",
 }
-UNREADABLE = {"pipe": "data/pipe", "device-link": "data/null", "folder": "data", "nothing": "data/nothing-*.csv"}
+UNREADABLE = {"pipe": "data/pipe", "folder": "data", "nothing": "data/nothing-*.csv"}
 QUERIES = {
     "read-text": "SELECT content AS mobile FROM read_text('/etc/passwd')",
     "read-csv": "SELECT * FROM read_csv('data/contacts.csv')",
@@ -103,7 +103,8 @@ def require_refused(octoplan: Octoplan, project: Project, sources: dict[str, dic
     Plan a project that has a campaign for each of `sources`: each gets a finding at the line of `field`, the plan ends
     with code 3, and nothing has changed on the disk.
     """
-    (project.root / "campaigns" / "spring.yaml").unlink()
+    for path in (project.root / "campaigns").iterdir():
+        path.unlink()
     lines = {}
     for name, source in sources.items():
         path = project.campaign(name, recipients={"phone": "mobile", **source})
@@ -127,19 +128,14 @@ def test_paths_that_leave_the_project(octoplan: Octoplan, project: Project) -> N
     assert secret not in said
 
 
-@pytest.mark.parametrize("kind", ["csv", "parquet", "json", "xlsx"])
-def test_paths_that_are_no_files(octoplan: Octoplan, project: Project, kind: str) -> None:
+def test_paths_that_are_no_files(octoplan: Octoplan, project: Project) -> None:
     """A pipe, which would block for ever, a device, a folder, and a pattern that no file has."""
     os.mkfifo(project.root / "data" / "pipe")
     (project.root / "data" / "null").symlink_to("/dev/null")
-    sources = {name: {"source": kind, "path": path} for name, path in UNREADABLE.items() if name != "device-link"}
+    kinds = ("csv", "parquet", "json", "xlsx")
+    sources = {f"{name}-{kind}": {"source": kind, "path": path} for name, path in UNREADABLE.items() for kind in kinds}
     require_refused(octoplan, project, sources, "path:")
-    (project.root / "campaigns" / "spring.yaml").touch()
-    only = {"device": {"source": kind, "path": "data/null"}}
-    for path in (project.root / "campaigns").iterdir():
-        path.unlink()
-    project.campaign("spring")
-    require_refused(octoplan, project, only, "path:")
+    require_refused(octoplan, project, {"device": {"path": "data/null"}}, "path:")
 
 
 def test_queries_that_reach_further(octoplan: Octoplan, project: Project) -> None:
@@ -165,15 +161,12 @@ def test_queries_over_sqlite_that_reach_further(octoplan: Octoplan, project: Pro
     connection.execute("CREATE TABLE people (mobile TEXT)")
     connection.close()
     sources = {name: {"source": "sql", "query": query, "path": "data/app.db"} for name, query in SQLITE.items()}
-    require_refused(octoplan, project, sources, "query:" if False else "")
+    require_refused(octoplan, project, sources, "query:")
 
 
 def test_connection_that_no_environment_describes(octoplan: Octoplan, project: Project) -> None:
     """A campaign knows the name of a database at most; an address is not even a name."""
     sources = {"unknown": {"source": "sql", "query": "SELECT 1", "connection": "crm"}}
     require_refused(octoplan, project, sources, "connection:")
-    for path in (project.root / "campaigns").iterdir():
-        path.unlink()
-    project.campaign("spring")
     url = {"source": "sql", "query": "SELECT 1", "connection": "postgresql://localhost/crm"}
     require_refused(octoplan, project, {"address": url}, "connection:")

@@ -51,6 +51,32 @@ def test_growth_over_its_limit_is_blocked(project: Project, octoplan: Octoplan, 
     assert len(copies(sandbox)) == ALL
 
 
+def test_the_rest_of_an_interrupted_run_is_no_growth(
+    project: Project, octoplan: Octoplan, sandbox: SandboxProcess
+) -> None:
+    """Neither limit of growth stands in the way of those who were there from the start."""
+    limits = {"max_growth": "1", "min_growth_pause": "1d"}
+    project.campaign("spring", audience="growing", limits=limits, canary={"recipients": "1", "pause": "approval"})
+    octoplan("apply", "--auto-approve", code=9)
+    octoplan("apply", "--auto-approve")
+    assert len(copies(sandbox)) == ALL
+
+
+def test_a_growing_audience_waits_between_additions(
+    project: Project, octoplan: Octoplan, sandbox: SandboxProcess
+) -> None:
+    """Within `min_growth_pause` who was added waits, which is no error; without the limit they get it."""
+    project.campaign("spring", audience="growing", limits={"min_growth_pause": "1d"})
+    octoplan("apply", "--auto-approve")
+    project.contacts([*PEOPLE, *NEWCOMERS])
+    assert "the next may be from" in octoplan("plan").stdout
+    octoplan("apply", "--auto-approve")
+    assert len(copies(sandbox)) == ALL
+    project.campaign("spring", audience="growing")
+    octoplan("apply", "--auto-approve")
+    assert len(copies(sandbox)) == ALL + 2
+
+
 def test_an_edited_list_of_a_frozen_campaign_is_a_conflict(
     project: Project, octoplan: Octoplan, sandbox: SandboxProcess
 ) -> None:
@@ -128,6 +154,21 @@ def test_a_copy_under_a_new_id_is_blocked_unless_it_is_meant(
     project.campaign("autumn", follow_up_of="spring")
     octoplan("apply", "--auto-approve")
     assert set(copies(sandbox).values()) == {2}
+
+
+def test_a_copy_in_the_same_plan_is_blocked_unless_it_is_meant(
+    project: Project, octoplan: Octoplan, sandbox: SandboxProcess
+) -> None:
+    """A file copied under a new id before either was sent: one of the two is named, and nothing leaves."""
+    project.contacts([*PEOPLE[2:], *NEWCOMERS], path="data/others.csv")
+    project.campaign("winter", recipients={"path": "data/others.csv", "phone": "mobile"})
+    plan = octoplan("plan", code=5).stdout
+    assert "3 of these recipients get this very text in this plan already, as `spring`" in " ".join(plan.split())
+    octoplan("apply", "--auto-approve", code=5)
+    assert sandbox.summary()["messages"] == 0
+    project.campaign("winter", recipients={"path": "data/others.csv", "phone": "mobile"}, follow_up_of="spring")
+    octoplan("apply", "--auto-approve")
+    assert sandbox.summary()["messages"] == 2 * ALL
 
 
 def test_a_copy_to_other_people_is_nobodys_business(
@@ -244,3 +285,38 @@ def test_another_digest_key_is_refused_before_anything_is_sent(
     (project.root / "octoplan.sandbox.lock").unlink()
     octoplan("apply", "--auto-approve", code=7, variables={"OCTOPLAN_DIGEST_KEY": "5a" * 32})
     assert sandbox.summary()["messages"] == ALL
+
+
+# --- a part of the list -----------------------------------------------------------------------------------------------
+
+LIST = {"path": "data/contacts.csv", "phone": "mobile"}
+
+
+def test_a_limit_of_a_sent_campaign_is_part_of_it(
+    project: Project, octoplan: Octoplan, sandbox: SandboxProcess
+) -> None:
+    """Frozen means that nobody is added: not by another limit, and not because one of the first opts out."""
+    project.campaign("spring", recipients={**LIST, "limit": "3"})
+    octoplan("apply", "--auto-approve")
+    sent = copies(sandbox)
+    assert (len(sent), set(sent.values())) == (3, {1})
+    project.write("stop.txt", next(iter(sent)) + "\n")
+    project.settings(suppression=[{"path": "stop.txt"}])
+    assert "Nothing to send" in octoplan("plan").stdout
+    for limit in ({"limit": "4"}, {}, {"limit": "3", "sample": "50%"}):
+        project.campaign("spring", recipients={**LIST, **limit})
+        assert "changed-" in octoplan("plan", "--output", "json", code=5).stdout
+    octoplan("apply", "--auto-approve", code=5)
+    assert copies(sandbox) == sent
+
+
+def test_a_growing_campaign_goes_on_with_a_larger_part(
+    project: Project, octoplan: Octoplan, sandbox: SandboxProcess
+) -> None:
+    """Two people first, then everybody; who has it gets nothing again."""
+    project.campaign("spring", audience="growing", recipients={**LIST, "sample": "2"})
+    octoplan("apply", "--auto-approve")
+    assert len(copies(sandbox)) == 2
+    project.campaign("spring", audience="growing", recipients=LIST)
+    octoplan("apply", "--auto-approve")
+    assert (len(copies(sandbox)), set(copies(sandbox).values())) == (ALL, {1})

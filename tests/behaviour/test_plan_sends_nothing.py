@@ -19,6 +19,7 @@ DRIVEN: Final[dict[str, list[tuple[int, tuple[str, ...]]]]] = {
     "status": [(10, ("status",))],
     "show": [(0, ("show", "spring"))],
     "lock": [(0, ("lock", "check")), (0, ("lock", "rebuild")), (0, ("lock", "resolve"))],
+    "rules": [(0, ("rules",)), (0, ("rules", "window/fr-hours", "--output", "json"))],
     "schema": [(0, ("schema", "--write", "schemas"))],
     "doctor": [(0, ("doctor",))],
     "stop": [(0, ("stop", "--reason", "a look at it"))],

@@ -17,6 +17,7 @@ from octoplan.state.store import StateStore
 from octoplan.values.secret import Secret
 from tests.git_repositories import make_repositories
 from tests.postgres_server import server
+from tests.simulation.memory_store import Disk, MemoryStore
 
 OpenStore = Callable[[Clock], StateStore]
 """Opens the same place once more, as another process would."""
@@ -50,4 +51,16 @@ def postgres_place(folder: Path) -> Iterator[OpenStore]:
     yield lambda clock: PostgresStore(Secret(server().address), "shop/production", clock, schema=schema)
 
 
-KINDS = (Kind("local", local_place), Kind("git", git_place), Kind("postgres", postgres_place))
+@contextmanager
+def memory_place(folder: Path) -> Iterator[OpenStore]:
+    """The simulation's own store, so that what it proves holds for the others."""
+    disk = Disk()
+    yield lambda clock: MemoryStore(disk)
+
+
+KINDS = (
+    Kind("local", local_place),
+    Kind("git", git_place),
+    Kind("postgres", postgres_place),
+    Kind("memory", memory_place),
+)

@@ -200,7 +200,7 @@ def test_a_lease_that_was_given_back_is_taken_with_a_higher_fence(bench: Bench) 
     for run in ("r_1", "r_2"):
         with bench.session(run) as session:
             held = session.holder()
-            assert held is not None
+            assert held.took_over is None
             fences.append(held.fence)
     assert fences[0] < fences[1]
 

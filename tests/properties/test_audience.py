@@ -77,7 +77,7 @@ def _records(records: Records, columns: list[int]) -> tuple[list[list[Any]] | No
             return None, streamed
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(
     rows=FILES,
     header=st.sampled_from(["a", "a;b", "a;b;c", "\n\na;b", "\ufeffa;b;c"]),
@@ -87,6 +87,16 @@ def _records(records: Records, columns: list[int]) -> tuple[list[list[Any]] | No
 @example(rows=[["x", "y"], [], ["", ""], ["\ufeffz", ""]], header="a;b", line_end="\r\n", ending="\n")
 @example(rows=[["x"], [], [""], [" "], ["z"]], header="a", line_end="\n", ending="\n\n")
 @example(rows=[["x", "y"], ["1"], ["2", "3"]], header="a;b", line_end="\n", ending="")
+@example(rows=[["1", "2", ""]], header="a;b", line_end="\n", ending="")
+@example(rows=[["1", "2", "", ""], ["3", "4"]], header="a;b", line_end="\n", ending="")
+@example(rows=[['"1"', "2", ""]], header="a;b", line_end="\n", ending="")
+@example(rows=[['"1"', ' "2"']], header="a;b", line_end="\n", ending="")
+@example(rows=[['a"b', "c"]], header="a;b", line_end="\n", ending="")
+@example(rows=[['"a"b', "c"]], header="a;b", line_end="\n", ending="")
+@example(rows=[['"a', 'b"']], header="a;b", line_end="\n", ending="")
+@example(rows=[['"a""b"', '""'], ['"c;d"', "e"]], header="a;b", line_end="\n", ending="")
+@example(rows=[['"1" ', "2"]], header="a;b", line_end="\n", ending="")
+@example(rows=[['"', "2"], ["3", '4"']], header="a;b", line_end="\n", ending="")
 def test_all_readers_agree(rows: list[list[str]], header: str, line_end: str, ending: str) -> None:
     """
     What the engine reads natively, what it cuts line by line, and what Python's csv reads are the same records; where

@@ -1,10 +1,11 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
-from octoplan.cache import cache_folder, read_entry, write_entry
+from octoplan.cache import cache_folder, keep_newest, read_entry, write_entry
 
 
 @pytest.fixture
@@ -47,3 +48,15 @@ def test_where_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     assert cache_folder() == Path.home() / ".cache" / "octoplan"
     monkeypatch.setenv("OCTOPLAN_CACHE_DIR", "/elsewhere")
     assert cache_folder() == Path("/elsewhere")
+
+
+def test_only_the_newest_are_kept(folder: Path) -> None:
+    """Of a folder's entries those written last; a folder that is not there has none."""
+    keep_newest("a", 2)
+    for number in range(4):
+        write_entry(f"a/{number}", b"content")
+        os.utime(folder / "a" / str(number), ns=(0, 1_000_000_000 - number))
+    write_entry("b/other", b"content")
+    keep_newest("a", 2)
+    assert sorted(path.name for path in (folder / "a").iterdir()) == ["0", "1"]
+    assert read_entry("b/other") == b"content"

@@ -151,7 +151,8 @@ def _run_sqlite(request: dict[str, Any]) -> None:
     except (sqlite3.ProgrammingError, sqlite3.Warning) as error:
         _fail("query", str(error))
     except sqlite3.DatabaseError as error:
-        _fail("query" if "authorized" in str(error) else "data", str(error))
+        kinds = {"authoriz": "query", "too big": "memory"}
+        _fail(next((kind for mark, kind in kinds.items() if mark in str(error)), "data"), str(error))
     except (sqlite3.Error, ValueError, UnicodeError, OverflowError):
         _fail("data")
 

@@ -148,7 +148,8 @@ def _read_postgres(session: Any, query: Query, connection: Connection) -> Rows:
                 yield [column.name for column in cursor.description], _postgres_flaws(oids, kinds)
                 first = False
             yield [_flag(value) if oid == _BOOL_OID else value for value, oid in zip(values, oids, strict=True)]
-        if first:
+        if first:  # no row came, nor then a description
+            cursor.execute(query.text.encode(), prepare=True)
             oids = [column.type_code for column in cursor.description or ()]
             yield [column.name for column in cursor.description or ()], _postgres_flaws(oids, kinds)
 
@@ -182,7 +183,7 @@ _SELECT: Final = re.compile(r"\s*(?:\(\s*)*(?:select|with|table|values)\b", re.I
 _MYSQL_QUERY_ERRORS: Final = frozenset([1044, 1054, 1064, 1142, 1143, 1146, 1305])
 """Errors whose words are of tables, columns, functions and syntax only."""
 _MYSQL_SLOW: Final = frozenset([1317, 1969, 3024])
-_MYSQL_POWERS: Final = re.compile(r"\b(?:ALL PRIVILEGES ON \*\.\*|FILE|SUPER)\b")
+_MYSQL_POWERS: Final = re.compile(r"ALL PRIVILEGES ON \*\.\*|\b(?:FILE|SUPER)\b")
 
 
 def _mysql_rows(query: Query, connection: Connection, url: str) -> Rows:

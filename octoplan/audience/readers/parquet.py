@@ -8,7 +8,7 @@ Whole numbers and decimals are written as they are, dates and times as ISO 8601 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -46,12 +46,13 @@ def text_sql(value: str, kind: str) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class ParquetRecords:
-    """One file: the names of its columns as they are written, and their types."""
+    """One file: the names of its columns as they are written, their types, and what must live as long as the file."""
 
     path: Path
     shown: str
     written: tuple[str, ...]
     kinds: tuple[str, ...]
+    keep: object = field(default=None, repr=False, compare=False)
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -158,16 +158,23 @@ def _run(query: Query, request: dict[str, Any]) -> SpooledRecords:
     full = {**request, "query": query.text, "seconds": query.time_max_s}
     with _process(query, full) as (output, end):
         try:
-            with pa.ipc.open_stream(output) as stream:
-                about = stream.schema.metadata
-                names = json.loads(about[b"names"])
-                flaws = {int(index): flaw for index, flaw in json.loads(about[b"flaws"]).items()}
-                made = spool(query.shown, names, stream, query.place, flaws)
+            made = _read_rows(query, output)
         except (pa.ArrowException, OSError, EOFError):
             end()
             raise AssertionError("a process that ended well wrote everything") from None
-        end()
+        try:
+            end()  # only now is it known that these are all rows
+        except BaseException:
+            made.folder.remove()
+            raise
         return made
+
+
+def _read_rows(query: Query, output: IO[bytes]) -> SpooledRecords:
+    with pa.ipc.open_stream(output) as stream:
+        about = stream.schema.metadata
+        flaws = {int(index): flaw for index, flaw in json.loads(about[b"flaws"]).items()}
+        return spool(query.shown, json.loads(about[b"names"]), stream, query.place, flaws)
 
 
 @contextmanager

@@ -156,7 +156,7 @@ def _check_expression(node: dict[str, Any]) -> None:
 
 def _check_table(node: dict[str, Any], tables: set[str], known: set[str]) -> None:
     if node.get("sample"):
-        raise QueryError("it cannot sample, which differs from run to run; `recipients.sample` does not")
+        raise QueryError("it cannot sample, which differs from run to run")
     if node["type"] == "TABLE_FUNCTION":
         name = str(node["function"]["function_name"]).lower()
         if name not in TABLE_FUNCTIONS:

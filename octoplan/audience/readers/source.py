@@ -10,6 +10,7 @@ from typing import Final, Literal
 from octoplan.audience import rules
 from octoplan.audience.encoding import inspect_text
 from octoplan.audience.readers.database import Connection, query_database
+from octoplan.audience.readers.download import Remote, download
 from octoplan.audience.readers.json_file import read_json
 from octoplan.audience.readers.parquet import inspect_parquet
 from octoplan.audience.readers.port import Records, unreadable
@@ -40,17 +41,22 @@ def no_place(_field: str) -> Place | None:
 
 @dataclass(frozen=True, slots=True)
 class SourceFile:
-    """A file: `path` is absolute and known to be inside the project, `shown` is what findings call it."""
+    """
+    A file: `path` is absolute and known to be inside the project, `shown` is what findings call it.
+
+    `keep` is whatever must live as long as a file that is put aside.
+    """
 
     path: Path
     shown: str
+    keep: object = field(default=None, repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
     """
     Where contacts come from: `files` of one kind, or a `query` over `tables`, over an SQLite file (the only one of
-    `files`), or over a `connection`.
+    `files`), or over a `connection`. `remote` stands for a file that has to be fetched first.
 
     `kind` is `None` for "by the file's ending". `shown` is what findings call the source as a whole; `places` gives
     the place of a field such as `path`.
@@ -65,6 +71,7 @@ class Source:
     query: str | None = None
     tables: dict[str, tuple[SourceFile, ...]] = field(default_factory=dict)
     connection: Connection | None = None
+    remote: Remote | None = None
     places: Callable[[str], Place | None] = field(default=no_place, repr=False, compare=False)
 
     @classmethod
@@ -79,6 +86,9 @@ def open_source(source: Source) -> tuple[Records, tuple[Finding, ...]]:
 
     :raises InvalidInput: with every finding, if it cannot be used.
     """
+    if source.remote is not None:
+        path, folder = download(source.remote, source.places("path"))
+        source = replace(source, files=(SourceFile(path, source.remote.name, folder),), remote=None)
     return _open_query(source) if source.kind == "sql" else _open_files(source)
 
 
@@ -106,14 +116,14 @@ def _open_file(source: Source, file: SourceFile) -> tuple[Records, tuple[Finding
     place = source.places("path")
     match source.kind or kind_of(file.shown):
         case "parquet":
-            return inspect_parquet(file.path, file.shown, place), ()
+            return replace(inspect_parquet(file.path, file.shown, place), keep=file.keep), ()
         case "xlsx":
             return read_workbook(file.path, file.shown, source.sheet, place), ()
         case kind:
             path, keep = unpack(file.path, file.shown, place)
             declared = source.places("encoding") if source.encoding else place
             text, findings = inspect_text(path, file.shown, source.encoding, declared)
-            text = replace(text, keep=keep)
+            text = replace(text, keep=keep or file.keep)
             if kind == "json":
                 return read_json(text, place), findings
             delimiter = source.places("delimiter") if source.delimiter else place

@@ -181,6 +181,26 @@ def test_outside_the_window_nothing_is_repeated(bench: Bench, shift: timedelta) 
     assert gateway.posted == []
 
 
+def test_a_repetition_whose_turn_comes_after_the_window_is_not_posted(bench: Bench) -> None:
+    """The pace may make it wait for hours; what counts is the time at which it would leave."""
+    deliver(bench.batch(), bench.ports(bench.gateway(LOST), on_unknown="stop"))
+    gateway = bench.gateway()
+    slow = Pace(bench.clock, messages_per_second=Decimal(2) / limits.REPEAT_WINDOW_S)
+    bench.clock.advance(2)
+    slow.wait(2)
+    assert deliver(_reopened(bench), replace(bench.ports(gateway), pace=slow)).status is Status.UNKNOWN
+    assert gateway.posted == []
+
+
+def test_a_first_try_that_is_held_up_past_the_window_is_not_posted(bench: Bench) -> None:
+    """A run that slept between Intended and its POST: another may have sent it since, under an id forgotten by now."""
+    gateway = bench.gateway()
+    slow = Pace(bench.clock, requests_per_second=Decimal(1) / (limits.REPEAT_WINDOW_S + 1))
+    slow.wait(1)
+    assert deliver(bench.batch(), replace(bench.ports(gateway), pace=slow)).status is Status.NOT_SENT
+    assert (gateway.posted, bench.phase) == ([], Phase.FREE)
+
+
 def test_seen_before_without_an_earlier_try_of_ours_is_an_anomaly(bench: Bench) -> None:
     """Somebody else has used our id: recorded as sent, never resent, and said so."""
     delivery = deliver(bench.batch(), bench.ports(bench.gateway(Duplicate(120, "seen"))))

@@ -72,3 +72,18 @@ def test_streams_do_not_disturb_each_other() -> None:
         assert len(next(second)) == 10
         assert engine.value("SELECT 1") == 1
         assert next(first).num_rows > 0
+
+
+def test_late_error_is_the_engine_s() -> None:
+    """A query that fails after its first batch raises what one raises that fails at once."""
+    values = pa.table({"a": [*("1" for _ in range(300_000)), "x"]})
+    sql = "SELECT CAST(a AS INTEGER) AS a FROM incoming"
+    with Engine((), threads=1) as engine:
+        batches = engine.pipe(values.to_reader(1_000), sql)
+        assert len(next(batches))
+        with pytest.raises(duckdb.Error, match="Could not convert"):
+            list(batches)
+        batches = engine.stream("SELECT CASE WHEN a > 299999 THEN error('late') ELSE '' END FROM range(300001) t(a)")
+        assert len(next(batches))
+        with pytest.raises(duckdb.Error, match="late"):
+            list(batches)

@@ -15,6 +15,7 @@ from octoplan.audience.phone_language import (
     followed_by,
     read_pattern,
     starting_with,
+    told_apart,
     words,
     write_pattern,
 )
@@ -66,6 +67,21 @@ def test_concatenation_and_beginnings() -> None:
     assert len(list(words(any_digits(2, EMPTY_STRING)))) == 100
     with pytest.raises(ValueError, match="endless"):
         list(words(ANY))
+
+
+def test_told_apart_by_little() -> None:
+    """All strings of the one and none of the other, with no more digits than that takes."""
+    chosen, others = (
+        read_pattern("1[2-5]\\d{4}|7\\d{5}|80")(EMPTY_STRING),
+        read_pattern("1[6-9]\\d{4}|9|8")(EMPTY_STRING),
+    )
+    language = told_apart(chosen, others)
+    assert language & chosen is chosen
+    assert language & others is NOTHING
+    assert re.fullmatch(write_pattern(language), "12")
+    assert len(write_pattern(language)) < len(write_pattern(chosen))
+    assert told_apart(chosen, NOTHING) is ANY
+    assert told_apart(NOTHING, others) is NOTHING
 
 
 def test_alternatives_outside_groups() -> None:

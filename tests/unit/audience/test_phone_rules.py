@@ -9,7 +9,15 @@ from phonenumbers import SUPPORTED_REGIONS
 
 from octoplan.audience import rules
 from octoplan.audience.engine import Engine
-from octoplan.audience.phone_language import ANY, NOTHING, any_digits, read_pattern, starting_with
+from octoplan.audience.phone_language import (
+    ANY,
+    EMPTY_STRING,
+    NOTHING,
+    any_digits,
+    read_pattern,
+    starting_with,
+    unite,
+)
 from octoplan.audience.phone_numbering import (
     calling_codes,
     metadata_of,
@@ -18,8 +26,8 @@ from octoplan.audience.phone_numbering import (
     read_plain,
     trunk_prefix,
 )
-from octoplan.audience.phone_rules import BULK_ROWS, PhoneRules
-from octoplan.audience.phones import normalise_phones, read_phone
+from octoplan.audience.phone_rules import PhoneRules
+from octoplan.audience.phones import read_line, read_phone
 from octoplan.cache import cache_folder
 from octoplan.limits import FREQUENT_CODES_MAX
 
@@ -27,10 +35,14 @@ PLAIN = (
     "0612340056", "+33612340056", "0033612340056", "06 12 34 00 56", "06.12.34.00.56", "(06) 12 34 00 56",
     "33612340056", "+33 (0)6 12 34 00 56", "612340056", "+1 202-555-0123", "+44 7700 900123", "+49 171 3920000",
     "+800 1234 5678", "+86 139 1234 5678", "+86 17951 139 1234 5678", "+33 836 0123", "+39 06 1234 5678",
+    "01 99 00 12 34", "+33199001234", "+33 (0)2 61 91 12 34", "0892000000", "+442079460123", "+448081570123",
+    "+18005550199", "+611900654321", "+5511 2345-6789", "+390612345678", "+4971112345", "+491641234567",
     "06 92 12 34 56", "+33692123456", "612340001.0", "3.36E+10", "", " ", None, "n/a", "12345", "-", "inconnu", "n° 2",
     "+9981234567", "+9901234567", "+0033612340056", "+", "00", "0", "36180", "+33612340056789", "06\u00a012 34 00 56",
 )  # fmt: skip
 ODD = (
+    "01 99 00 12 34 x5",
+    "０１９９００１２３４",
     "0612340056x12",
     "O612340056",
     "０６１２３４００５６",
@@ -69,7 +81,7 @@ def read(
 
 
 def expected(region: str | None, texts: Sequence[str | None]) -> list[dict[str, object]]:
-    readings = [read_phone(text, region) for text in texts]
+    readings = [read_line(text, region) for text in texts]
     return [
         {"row": row, "n": int(phone) if phone else None, "country": country, "reason": reason}
         for row, (phone, country, reason) in enumerate(readings)
@@ -78,7 +90,7 @@ def expected(region: str | None, texts: Sequence[str | None]) -> list[dict[str, 
 
 @pytest.mark.parametrize("region", ["FR", "RE", "US", "IT", "BR", "AR", "AU", "JP", "AG", "GG", "KZ", None])
 def test_answers_of_the_library(engine: Engine, region: str | None) -> None:
-    """Number, country and reason are those of `read_phone`; rows keep their order, other columns stay."""
+    """Number, country and reason are those of `read_line`; rows keep their order, other columns stay."""
     assert read(engine, region, PLAIN + ODD).to_pylist() == expected(region, PLAIN + ODD)
 
 
@@ -109,22 +121,6 @@ def test_read_while_a_file_is_scanned(tmp_path: Path) -> None:
         numbers = pa.Table.from_batches(engine.stream(query))
     assert numbers["row"].to_pylist() == [str(row) for row in range(rows)]
     assert numbers["n"].to_pylist() == [33612300000 + row % 10**5 for row in range(rows)]
-
-
-def test_many_numbers_are_read_as_few(engine: Engine) -> None:
-    """A large array gives what each of its texts gives alone."""
-    texts = pa.array([*(f"06123{row:05}" for row in range(BULK_ROWS)), *PLAIN, *ODD])
-    numbers = PhoneRules.load("FR").normalise(engine, texts)
-    assert numbers.equals(normalise_phones(texts, "FR"))
-    few = texts[-8:]
-    assert PhoneRules.load("FR").normalise(engine, few).equals(normalise_phones(few, "FR"))
-
-
-def test_many_countries_are_read_as_one(engine: Engine) -> None:
-    """The codes that are not frequent get the same answers, whether the query or the library gives them."""
-    everywhere = [f"+{code}{row:07}" for row in range(7_000_000, 7_000_060) for code in calling_codes()]
-    for texts in (pa.array(everywhere), pa.array(["0612340056"] * 20_000 + everywhere[:200])):
-        assert PhoneRules.load("FR").normalise(engine, texts).equals(normalise_phones(texts, "FR"))
 
 
 def test_few_numbers_are_all_odd(engine: Engine) -> None:
@@ -196,3 +192,23 @@ def test_first_tier_leaves_what_may_be_dialled_abroad() -> None:
         abroad = read_pattern(metadata.international_prefix)(ANY)
         for piece in read_plain(metadata.country_code, region).pieces:
             assert starting_with(trunk_prefix(region), piece.language) & abroad is NOTHING
+
+
+def test_no_mobile_is_left_out() -> None:
+    """No country of the metadata has a number that its pattern of mobiles matches and that is said to get no SMS."""
+    for code in calling_codes():
+        for piece in read_international(code).pieces:
+            mobile = metadata_of(piece.country, piece.code).mobile
+            pattern = mobile.national_number_pattern if mobile else None
+            mobiles = read_pattern(pattern)(EMPTY_STRING) if pattern else NOTHING
+            assert piece.landlines & any_digits(piece.drop, mobiles) is NOTHING, piece.country
+
+
+def test_first_tier_takes_only_numbers_that_get_sms() -> None:
+    """What is found at a glance has no reason, so it cannot be a landline; those are in no plain piece."""
+    for code in (33, 44, 49, 1, 39, 54, 61):
+        landlines = unite(piece.landlines for piece in read_international(code).pieces if piece.drop == 0)
+        plain = read_plain(code, None).pieces
+        assert plain
+        assert landlines is not NOTHING
+        assert all(piece.language & landlines is NOTHING is piece.landlines for piece in plain)

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import phonenumbers
 import pyarrow as pa
 import pytest
+from phonenumbers import PhoneNumberType
 
 from octoplan.audience import rules
-from octoplan.audience.phones import NUMBER, is_region, normalise_phones, read_phone
+from octoplan.audience.phones import NUMBER, WITHOUT_SMS, is_region, normalise_phones, read_line, read_phone
 
 
 @pytest.mark.parametrize(
@@ -85,6 +87,49 @@ def test_country_is_that_of_the_number() -> None:
     """The country comes from the number, not from the region; a number of no country is `001`."""
     assert read_phone("+1 202 555 0123", "FR") == ("+12025550123", "US", None)
     assert read_phone("+800 1234 5678", "FR")[1] == "001"
+
+
+LANDLINES = {
+    "01 99 00 12 34": "fixed_line",
+    "+44 20 7946 0123": "fixed_line",
+    "+1 900 555 0199": "premium_rate",
+    "+44 808 157 0123": "toll_free",
+    "0810 00 00 00": "shared_cost",
+    "+44 306 999 0123": "uan",
+    "+44 76 4000 0000": "pager",
+    "+49 177 99 000000": None,
+    "+1 202 555 0123": None,
+    "+44 70 0000 0000": None,
+    "09 39 98 12 34": None,
+}
+"""Numbers that nobody has: of films, of the authorities' examples, or of zeros."""
+
+
+@pytest.mark.parametrize(("text", "kind"), LANDLINES.items())
+def test_lines_that_get_no_sms(text: str, kind: str | None) -> None:
+    """A fixed line or a service number is read as ever, and told apart; mobiles, VoIP and what may be one are not."""
+    phone, country, reason = read_phone(text, "FR")
+    assert reason is None
+    assert read_line(text, "FR") == (phone, country, rules.NOT_MOBILE if kind else None)
+    found = phonenumbers.number_type(phonenumbers.parse(phone or ""))
+    assert found == WITHOUT_SMS[kind] if kind else found not in WITHOUT_SMS.values()
+
+
+def test_doubt_comes_before_the_line() -> None:
+    """A number that may not be meant at all keeps that reason: only a usable one is looked at."""
+    for text in ("O199001234", "06 92 12 34 56", "12345", "", "612340001.0"):
+        assert read_line(text, "FR") == read_phone(text, "FR")
+        assert read_line(text, "FR")[2] not in (None, rules.NOT_MOBILE)
+
+
+def test_types_are_the_library_s() -> None:
+    """Each type has its pattern in the metadata, and the types that get SMS are the four others, and unknown."""
+    metadata = phonenumbers.PhoneMetadata.metadata_for_region("FR")
+    assert all(hasattr(metadata, name) for name in WITHOUT_SMS)
+    with_sms = set(PhoneNumberType.values()) - set(WITHOUT_SMS.values())
+    assert {PhoneNumberType.to_string(kind) for kind in with_sms} == {
+        *("MOBILE", "FIXED_LINE_OR_MOBILE", "PERSONAL_NUMBER", "VOIP", "UNKNOWN")
+    }
 
 
 def test_columns_in_columns_out() -> None:

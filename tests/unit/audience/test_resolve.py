@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import hashlib
+from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pytest
@@ -10,7 +12,7 @@ from octoplan.audience.resolve import AudienceSpec, resolve_audience
 from octoplan.audience.rules import EXPLANATIONS
 from octoplan.audience.schemas import RECIPIENTS, VALUE
 from octoplan.diagnostics import Place
-from octoplan.digests import DigestKey
+from octoplan.digests import DigestKey, number_hash
 from tests.data.generate import committed_files, world_files, write_large
 
 from .conftest import Write
@@ -91,9 +93,7 @@ def test_order_is_that_of_the_hash(write: Write) -> None:
     """Recipients come sorted by the SHA-256 of their number, which any other program computes alike."""
     seen = see(write("mobile\n" + "".join(f"06123400{n:02d}\n" for n in range(100))))
     hashes = [row["hash"] for row in seen.people]
-    assert hashes == sorted(
-        int(hashlib.sha256(row["phone"].encode()).hexdigest()[:16], 16) for row in seen.people
-    )
+    assert hashes == sorted(int(hashlib.sha256(row["phone"].encode()).hexdigest()[:16], 16) for row in seen.people)
     assert len(hashes) == 100
 
 
@@ -231,7 +231,7 @@ def test_line_breaks_in_quotes_do_not_shift_the_lines() -> None:
     seen = see(path, columns={"city": "Ville"})
     assert {row["row"]: row["v_city"] for row in seen.people}[8] == "Nantes\r\n(Erdre)"
     lines = path.read_bytes().decode().split("\r\n")
-    assert "3,36123E+10" in lines[seen.examples["spreadsheet-number"][0] - 1]
+    assert "3,36123E+10" in lines[int(seen.examples["spreadsheet-number"][0]) - 1]
 
 
 def test_committed_files_are_those_of_the_generator() -> None:
@@ -269,3 +269,29 @@ def test_fifty_thousand_rows(tmp_path: Path) -> None:
     assert seen.audience.rows == 50_000
     assert seen.audience.recipients + sum(seen.reasons.values()) == 50_000
     assert seen.audience.recipients == seen.audience.unique == seen.table.num_rows > 10_000
+
+
+def test_sample_and_limit(write: Write) -> None:
+    """A share is of the hashes, a number of the list; both take the first, and the shorter one counts."""
+    path = write("mobile\n" + "\n".join(f"061234{number:04d}" for number in range(1_000)))
+    everybody = [row["phone"] for row in see(path).people]
+    hashes = {phone: number_hash(phone) for phone in everybody}
+    tenth = [phone for phone in everybody if hashes[phone] < 2**64 // 10]
+    assert 60 < len(tenth) < 140
+
+    def taken(**fields: Any) -> tuple[list[str], dict[str, int]]:
+        seen = see(path, **fields)
+        return [row["phone"] for row in seen.people], seen.reasons
+
+    assert taken(sample=Decimal("0.1")) == (tenth, {"not-sampled": 1_000 - len(tenth)})
+    assert taken(sample=20) == (everybody[:20], {"not-sampled": 980})
+    assert taken(limit=200) == (everybody[:200], {"over-limit": 800})
+    assert taken(sample=20, limit=5) == (everybody[:5], {"not-sampled": 980, "over-limit": 15})
+    assert taken(sample=5, limit=20) == (everybody[:5], {"not-sampled": 995})
+    assert taken(sample=Decimal(1), limit=1_000) == (everybody, {})
+
+
+def test_set_digest_is_of_the_whole_list(write: Write) -> None:
+    """How much of the list is taken does not change which list it is."""
+    path = write("mobile\n0612340001\n0612340002\n")
+    assert see(path, limit=1).digest == see(path).digest

@@ -243,12 +243,17 @@ def test_suppression_lists_are_resolved(root: Path) -> None:
 
 def test_strictest_limit_counts(root: Path) -> None:
     """Of project, environment and campaign the smallest maximum counts, and the largest minimum."""
-    limits = "limits: {max_cost: 50, min_balance: 5, max_segments: 3}\n"
+    limits = "limits: {max_cost: 50, min_balance: 5, max_segments: 3, min_growth_pause: 2h}\n"
     (root / "octoplan.yaml").write_text(PROJECT + limits, encoding="utf-8")
-    campaign = _campaign(root, more="limits: {max_cost: 70, max_recipients: 9, min_balance: 1}\n")
+    campaign = _campaign(root, more="limits: {max_cost: 70, max_recipients: 9, min_balance: 1, min_growth_pause: 1d}\n")
     environment = Sandbox(limits=Limits(max_cost=Decimal(60), max_segments=2, min_balance=Decimal("7.5")))
     assert effective_limits(_project(root).model, environment, campaign.model) == Limits(
-        max_cost=Decimal(50), max_recipients=9, max_segments=2, max_unit_price=None, min_balance=Decimal("7.5")
+        max_cost=Decimal(50),
+        max_recipients=9,
+        max_segments=2,
+        max_unit_price=None,
+        min_balance=Decimal("7.5"),
+        min_growth_pause=timedelta(days=1),
     )
 
 

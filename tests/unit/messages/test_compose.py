@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import orjson
@@ -238,3 +239,20 @@ def test_warnings_of_the_template_stay() -> None:
 def test_repr_shows_no_text() -> None:
     """What is printed of a composed message holds no text."""
     assert "Metz" not in repr(composed("{% if a %}{{ a }}{% endif %}", recipients({"a": ["Metz"]})))
+
+
+def test_reading_ends_where_a_way_turns_out_not_to_do() -> None:
+    """After the Arrow batch with a long value no further one is merged, however fast it would be at hand."""
+    table = recipients({"name": ["ana"] * 40})
+    long = table.set_column(4, "v_name", pa.array(["ana"] * 3 + ["e" * 51] + ["ana"] * 36))
+    read: list[int] = []
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        read.append(0)
+        for batch in batches_of(long, range(40))():
+            read[-1] += 1
+            yield batch
+
+    message = compose_message(MessageSource(parse_template("Bonjour {{ name }}", PLACE)), batches)
+    assert message.mode == "grouped"
+    assert read == [4, 40]

@@ -42,10 +42,13 @@ def write_project(
     (root / "contacts.csv").write_text("\n".join(["phone,name", *rows]) + "\n", encoding="utf-8")
 
 
-def setting_of(root: Path, *, batch_size: int = 500, account: str | None = None) -> Setting:
+def setting_of(
+    root: Path, *, batch_size: int = 500, account: str | None = None, ledger_rows_max: int | None = None
+) -> Setting:
     project, findings = load_project(root)
     assert project is not None, findings
-    return Setting(project, "production", Sandbox(batch_size=batch_size), account, KEY)
+    settings = Sandbox(batch_size=batch_size)
+    return Setting(project, "production", settings, account, KEY, ledger_rows_max=ledger_rows_max)
 
 
 def prepare(root: Path, *, batch_size: int = 500) -> Prepared:

@@ -12,7 +12,7 @@ import pytest
 from octoplan import limits
 from octoplan.diagnostics import ExitCode
 from octoplan.gateway.port import Accepted, Outcome, RefusalClass, Refused, SendRequest
-from octoplan.plan.build import build_action, check_balance
+from octoplan.plan.build import build_action, check_balance, check_ledger_room
 from octoplan.plan.model import Action, ActionKind
 from octoplan.plan.outgoing import fresh_batches
 from octoplan.state.home import Intent, Session
@@ -292,6 +292,21 @@ def test_the_wallet_pays_campaigns_in_order_until_it_is_empty(tmp_path: Path, se
     assert [each.kind for each in checked] == [ActionKind.SEND, ActionKind.BLOCKED]
     kept = check_balance([one], Decimal("0.99"), {"sale": Decimal("0.50")})
     assert kept[0].kind is ActionKind.BLOCKED
+
+
+def test_what_the_home_has_no_room_to_remember_is_blocked(tmp_path: Path, session: Session) -> None:
+    """In order, with those remembered already; a repeated request is remembered already. Without a bound all may go."""
+    write_project(tmp_path, numbers(10))
+    send(tmp_path, session, 1, outcome=None)
+    one = action(tmp_path, session)
+    assert (one.recipients, one.batches[0].repeat) == (10, True)
+    states = session.campaigns().values()
+    kinds = [each.kind for each in check_ledger_room([one, one], states, 10)]
+    assert kinds == [ActionKind.RESUME, ActionKind.BLOCKED]
+    (over,) = check_ledger_room([one], states, 9)
+    assert over.reasons[-1].exit_code is ExitCode.BLOCKED
+    assert "`postgres` home" in str(over.reasons[-1].hint)
+    assert check_ledger_room([one, one], states, None) == (one, one)
 
 
 def test_an_empty_audience_is_said_and_not_called_sent(tmp_path: Path, session: Session) -> None:

@@ -73,3 +73,19 @@ def test_an_outcome_without_an_intent_is_broken() -> None:
     """Intended comes first, always."""
     with pytest.raises(BrokenJournal):
         replay(history((Kind.SENT, {})))
+
+
+def test_a_campaign_is_complete_until_its_next_batch() -> None:
+    """Complete says that a run got to its end; whoever is written to after it opens the campaign again."""
+    entries = history(intended(), (Kind.SENT, {}))
+    done = Entry(Kind.COMPLETED, "sale", None, START, "r_1")
+    again = Entry(Kind.INTENDED, "sale", "b1_y", START, "r_1", intended()[1])
+    assert not replay(entries)["sale"].is_complete
+    assert replay([*entries, done])["sale"].is_complete
+    assert not replay([*entries, done, again])["sale"].is_complete
+
+
+def test_nothing_is_complete_while_an_outcome_is_unknown() -> None:
+    """Such an entry contradicts the ones before it."""
+    with pytest.raises(BrokenJournal, match="unknown"):
+        replay([*history(intended()), Entry(Kind.COMPLETED, "sale", None, START, "r_1")])

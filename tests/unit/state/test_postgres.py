@@ -159,8 +159,9 @@ def test_a_killed_holder_holds_nothing_and_its_number_is_not_used_again(opened: 
         process.wait()
     with waiting_home(opened()).session(holder(), timeout_s=10) as session:
         held = session.holder()
-        assert held is not None
         assert held.fence > fence
+        assert held.took_over is not None
+        assert (held.took_over.run, held.took_over.host) == ("r_other", "build-8")
 
 
 def test_a_holder_that_sleeps_is_not_robbed(opened: Opener, schema: str) -> None:

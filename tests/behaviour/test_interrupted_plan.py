@@ -15,7 +15,8 @@ from tests.behaviour.command import Octoplan
 from tests.behaviour.project import Project
 
 ROWS: Final = 300_000
-GROUPED: Final = {"template": "Bonjour{% if code > 'M' %} {{ first_name }}{% endif %}. STOP au XXXXX"}
+BRANCHES: Final = {"template": "Bonjour{% if code > 'M' %} " + "et encore merci " * 24 + "{% endif %}. STOP au XXXXX"}
+"""Too long for merge fields, so recipients are sorted by which of two texts they get."""
 
 
 @pytest.fixture(scope="module")
@@ -56,8 +57,8 @@ def await_folders(process: subprocess.Popen[str], temporary: Path, count: int) -
     [
         (signal.SIGINT, 130, {}, 2),
         (signal.SIGTERM, 143, {}, 2),
-        (signal.SIGINT, 130, GROUPED, 3),
-        (signal.SIGTERM, 143, GROUPED, 3),
+        (signal.SIGINT, 130, BRANCHES, 3),
+        (signal.SIGTERM, 143, BRANCHES, 3),
     ],
     ids=["Ctrl-C while reading", "SIGTERM while reading", "Ctrl-C while sorting", "SIGTERM while sorting"],
 )

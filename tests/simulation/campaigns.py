@@ -79,7 +79,7 @@ class People:
 class Letter:
     """A composed message in place of the one that a template is compiled to: one text with one merge field."""
 
-    mode, reason, slots, findings = "merge", None, (), ()
+    mode, reason, slots, uses, renderings, findings = "merge", None, (), (), None, ()
 
     def __init__(self, sheet: Sheet, suppressed: frozenset[str]) -> None:
         self.texts = (f"{sheet.letter} {sheet.wording} {{first_name}}",)

@@ -31,7 +31,7 @@ STOPPED = tuple(f"+3361234{number:04d}" for number in range(0, 600, 7))
 WHERE = "consent = 'oui' and magasin is not null"
 ASK = Ask(phone=2, values=(3, 0), where="coalesce(c5 = 'oui' AND c3 IS NOT NULL, false)")
 MERGED = "Bonjour {{ prenom|title }}, votre boutique {{ magasin }} vous attend."
-GROUPED = "Bonjour{% if magasin > 'N' %} de {{ magasin }}{% endif %}"
+BRANCHES = "Bonjour{% if magasin > 'N' %} de {{ magasin }} " + "et encore merci " * 24 + "{% endif %}"
 
 
 def records(rows: Sequence[int] = range(len(ROWS))) -> pa.Table:
@@ -88,7 +88,7 @@ def test_partitions_and_cuts_change_no_byte(
     assert as_bytes(resolved.table) == as_bytes(reference.table)
     assert resolved.exclusions == reference.exclusions
     assert (resolved.suppressed, resolved.unique) == (reference.suppressed, reference.unique)
-    for template in (MERGED, GROUPED):
+    for template in (MERGED, BRANCHES):
         made = batches(resolved, template, cut)
         assert made == batches(reference, template, 1_000)
         assert len(made) > 8

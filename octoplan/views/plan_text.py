@@ -138,8 +138,7 @@ def _variants(message: MessageSummary, *, width: int, colour: bool) -> Iterator[
 def _requests(action: Action, message: MessageSummary) -> str:
     """How many requests there are, beside what else could be done."""
     naive = "more than 100,000" if message.naive_requests is None else f"{message.naive_requests:,}"
-    whole = f"one text for each different rendering would take {naive}, one for everybody {message.minimum_requests:,}"
-    return f"{len(action.batches):,}; for all recipients, {whole}"
+    return f"{len(action.batches):,} (one text a rendering: {naive}; the least possible: {message.minimum_requests:,})"
 
 
 def _encoding(action: Action) -> str:

@@ -149,7 +149,8 @@ def _text(campaign: Campaign) -> str:
 def _may_be_kept(campaign: Campaign, state: CampaignState | None, setting: Setting, *, is_offline: bool) -> bool:
     """
     Online only what was sent: of everything else prices are asked. A query, or an address on the web, may give more
-    than files show, a growing audience waits for a time that depends on what was sent, and a template may include others.
+    than files show, a growing audience waits for a time that depends on what was sent, and a template may include
+    others.
     """
     sources = [campaign.model.recipients, *(each.model for each in setting.project.suppression)]
     is_sent = state is not None and bool(state.batches)

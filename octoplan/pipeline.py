@@ -25,10 +25,10 @@ from octoplan.audience.readers.database import Connection
 from octoplan.audience.readers.download import Remote
 from octoplan.audience.readers.source import Source, SourceFile
 from octoplan.audience.resolve import Audience, AudienceSpec, resolve_audience
-from octoplan.audience.rules import NOT_ALLOWED_SOURCE
+from octoplan.audience.rules import NOT_ALLOWED_SOURCE, UNSAFE_VALUE
 from octoplan.audience.sources import PlannedSuppression
 from octoplan.audience.suppression import SuppressionSpec
-from octoplan.campaign.model import Budgets, ContactSource, EnvironmentSettings
+from octoplan.campaign.model import Budgets, CampaignModel, ContactSource, EnvironmentSettings
 from octoplan.campaign.project import (
     Project,
     SuppressionList,
@@ -44,6 +44,8 @@ from octoplan.diagnostics import Finding, InvalidInput, Place, Rule, require_no_
 from octoplan.digests import DigestKey
 from octoplan.gateway.port import Balance, Prices, SendRequest
 from octoplan.messages.compose import MessageSource, compose_message
+from octoplan.messages.handling import Handling
+from octoplan.messages.rules import ACCEPTABLE
 from octoplan.messages.template import parse_template
 from octoplan.meter import QUIET, Meter
 from octoplan.plan.budget import budget_use, check_budgets
@@ -98,13 +100,15 @@ def prepare_campaign(setting: Setting, campaign: Campaign) -> Prepared:
     :raises InvalidInput: with every finding, if contacts, template or values cannot be used.
     """
     read = partial(_read_include, setting.project.root)
-    template = parse_template(campaign.model.message.template, campaign.place_in_template(1), read)
+    handling = _handling(campaign.model)
+    template = parse_template(campaign.model.message.template, campaign.place_in_template(1), read, handling)
     source = MessageSource(template, campaign.model.message.vars, campaign.model.recipients.columns)
     audience = resolve_audience(_audience_spec(setting, campaign, source.recipient_variables), setting.meter)
     try:
         require_no_errors(check_invalid(_accepted(campaign), audience.rows, audience.exclusions), UNUSABLE.summary)
         with setting.meter.stage("message", audience.recipients) as told:
             message = compose_message(source, audience.batches, told)
+        audience = audience.without(message.left_out, UNSAFE_VALUE)
         request = _request(campaign)
         batch_size = min(campaign.model.batch_size, setting.settings.batch_size)
         return Prepared(
@@ -204,6 +208,12 @@ def build_plan(
             messages_per_second=setting.settings.messages_per_second,
         ),
     )
+
+
+def _handling(model: CampaignModel) -> Handling:
+    """What becomes of characters and values; an override of a rule on values has them as they are."""
+    accepted = frozenset(override.rule for override in model.overrides) & ACCEPTABLE
+    return Handling(model.message.replacement, model.message.on_unsafe, accepted)
 
 
 def _read_include(root: Path, name: str) -> str:

@@ -26,8 +26,8 @@ Sourced = Sequence[tuple[frozenset[str], Piece]]
 """The pieces of texts, each with the columns that it comes from; none for the template."""
 Culprit = tuple[str, frozenset[str]]
 """
-A character and the columns that it comes from. The empty text stands for letters that nothing replaces, which could tell
-a name, and for all characters where there are too many to tell them apart.
+A character and the columns that it comes from. The empty text stands for letters that nothing replaces, which could
+tell a name, and for all characters where there are too many to tell them apart.
 """
 
 _OPENING: Final = re.compile(r"([0-9]+);([^0-9;]*)")

@@ -57,9 +57,9 @@ BIDIRECTIONAL: Final = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069
 PLACEHOLDER: Final = re.compile(r"\{(?:first_name|last_name|param[1-5])\}")
 MENTION: Final = re.compile(r"STOP a[ut] (?:XXXXX|[0-9]{5})|no PUB=STOP")
 """What the API looks for in the text of a marketing message, before it fills in any merge field."""
-MENTION_IN_VALUE: Final = r"(?i)\bSTOP\s+(?:au|at|to|à)\s+(?:XXXXX|[0-9]{5})\b|\bno PUB\s*=\s*STOP\b"
+MENTION_IN_VALUE: Final = r"(?i:\bSTOP\s+(?:au|at|to|à)\s+(?:XXXXX|[0-9]{5})\b|\bno PUB\s*=\s*STOP\b)"
 """The same in data, also in a form that a person would take for it; `re` and RE2 read it alike."""
-SHORTENER: Final = rf"(?i)(?:^|[^\w.-])(?:www\.)?(?:{'|'.join(map(re.escape, shortener_hosts()))})/"
+SHORTENER: Final = rf"(?i:(?:^|[^\w.-])(?:www\.)?(?:{'|'.join(map(re.escape, shortener_hosts()))})/)"
 SUSPICIOUS: Final = rf"XXXXX|{MENTION_IN_VALUE}|{SHORTENER}"
 """What even printable ASCII without braces may hold."""
 INJECTED: Final = re.compile("[{}]|XXXXX")

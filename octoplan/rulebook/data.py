@@ -350,25 +350,37 @@ def windows_of(country: str) -> tuple[WindowRule, ...]:
 
 
 @cache
+def load_characters() -> CharacterFile:
+    """What replaces characters."""
+    return _read(CharacterFile, (_ROOT / "characters.yaml").read_text(encoding="utf-8"))
+
+
+@cache
+def load_links() -> LinkFile:
+    """Hosts of links that operators block."""
+    return _read(LinkFile, (_ROOT / "links.yaml").read_text(encoding="utf-8"))
+
+
+@cache
 def replacements(level: int) -> Mapping[str, str]:
     """
     What replaces each character at a level of `message.replacement`, with the levels before it; none at 0.
 
     Letters that GSM-7 has are among them: they are for the caller to leave alone.
     """
-    file = _read(CharacterFile, (_ROOT / "characters.yaml").read_text(encoding="utf-8"))
-    tables = [each.table for each in sorted(file.replacements, key=lambda each: -each.level) if each.level <= level]
-    return {character: to for table in tables for character, to in table.items()}
+    wanted = [each for each in load_characters().replacements if each.level <= level]
+    return {
+        character: to for each in sorted(wanted, key=lambda each: -each.level) for character, to in each.table.items()
+    }
 
 
 @cache
 def escapes() -> Mapping[str, str]:
     """What replaces each character that a value must not hold, where there is something harmless."""
-    return _read(CharacterFile, (_ROOT / "characters.yaml").read_text(encoding="utf-8")).escapes.listed
+    return load_characters().escapes.listed
 
 
 @cache
 def shortener_hosts() -> tuple[str, ...]:
     """The hosts of public link shorteners, sorted."""
-    file = _read(LinkFile, (_ROOT / "links.yaml").read_text(encoding="utf-8"))
-    return tuple(sorted({host for each in file.shorteners for host in each.hosts}))
+    return tuple(sorted({host for each in load_links().shorteners for host in each.hosts}))

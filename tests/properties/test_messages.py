@@ -14,7 +14,7 @@ from octoplan.messages.batches import bucket_bits, pack_batches
 from octoplan.messages.compose import MessageSource, compose_message, contact_column
 from octoplan.messages.evaluate import Values
 from octoplan.messages.handling import LEVELS, Handling, Level, table_of
-from octoplan.messages.rules import CONTROL, INJECTED
+from octoplan.messages.rules import BIDIRECTIONAL, CONTROL, INJECTED
 from octoplan.messages.template import parse_template
 from octoplan.messages.verify import Verification
 from octoplan.rulebook.data import escapes
@@ -166,12 +166,10 @@ def test_unsafe_values_are_escaped_or_left_out(parts: list[str], values: list[tu
     for on_unsafe in ("drop", "escape"):
         escaping = str.maketrans(dict(escapes())) if on_unsafe == "escape" else {}
         jinja = jinja2.Environment(finalize=lambda value, by=escaping: str(value).translate(by))
-        read = [name for name in ("city", "code") if name in source]
         expected = {
             phone(number): jinja.from_string(source).render(city=city, code=code)
             for number, (city, code) in enumerate(values)
-            if not any(INJECTED.search(v) or CONTROL.search(v) or "\u202e" in v for v in _filled(source, city, code))
-            or on_unsafe == "escape"
+            if on_unsafe == "escape" or not any(map(is_unsafe, filled(source, city, code)))
         }
         assume(on_unsafe == "drop" or not any("XXXXX" in text.upper() for text in expected.values()))
         template = parse_template(source, handling=Handling(on_unsafe=on_unsafe))
@@ -180,12 +178,15 @@ def test_unsafe_values_are_escaped_or_left_out(parts: list[str], values: list[tu
         assert sent == expected
         assert len(sent) + message.left_out.num_rows == len(values)
         assert message.verify() == Verification(len(sent), 0)
-        assert read or not message.left_out.num_rows
 
 
-def _filled(source: str, city: str, code: str) -> list[str]:
+def filled(source: str, city: str, code: str) -> list[str]:
     """The values that a template fills in."""
     return [value for name, value in (("city", city), ("code|upper", code.upper())) if f"{{{{ {name} }}}}" in source]
+
+
+def is_unsafe(value: str) -> bool:
+    return bool(INJECTED.search(value) or CONTROL.search(value) or BIDIRECTIONAL.search(value))
 
 
 SENDABLE = st.characters(exclude_categories=["Cs", "Cc"]) | st.sampled_from("\"\\/\u007f€\U0001f600<&'")

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from itertools import pairwise
 
 import pytest
 
@@ -16,6 +17,7 @@ from octoplan.rulebook.data import escapes
 from octoplan.values.sms_size import GSM7_BASIC, GSM7_EXTENSION
 from tests.unit.messages.samples import batches_of, recipients
 
+STAYING = "Α Ж 中 \U0001f600 \U0001f468\u200d\U0001f469 ｛Ｘ｝ Ẍ"
 GSM7 = GSM7_BASIC + GSM7_EXTENSION
 
 
@@ -52,7 +54,7 @@ def test_each_level_has_those_before_it() -> None:
     """A higher level replaces more, and the same in the same way."""
     tables = [dict(table_of(level)) for level in LEVELS]
     assert tables[0] == {}
-    for lower, higher in zip(tables, tables[1:], strict=False):
+    for lower, higher in pairwise(tables):
         assert lower.items() < higher.items()
 
 
@@ -64,11 +66,7 @@ def test_each_level_has_those_before_it() -> None:
         (1, "cœur ê", "cœur ê"),
         (2, "cœur Œ ½ ™ × ê", "coeur OE 1/2 TM x ê"),
         (3, "ça, Noël, À ł ş Ấ é à ü ñ", "ca, Noel, A l s A é à ü ñ"),
-        (
-            3,
-            "Α Ж 中 \U0001f600 \U0001f468\u200d\U0001f469 ｛Ｘ｝ Ẍ",
-            "Α Ж 中 \U0001f600 \U0001f468\u200d\U0001f469 ｛Ｘ｝ Ẍ",
-        ),
+        (3, STAYING, STAYING),
     ],
 )
 def test_levels_replace_what_they_say(level: Level, text: str, becomes: str) -> None:
@@ -228,17 +226,13 @@ def test_what_makes_messages_longer_is_named() -> None:
     """Recipients are counted by all characters that cost them parts; those that cost nothing are not."""
     source = "a" * 100 + " {{ a }} {{ b }}"
     message = composed(source, Handling(), a=["ï", "ï", "x", "x" * 60], b=["x", "\U0001f600", "x", "’"])
-    found = [(set(cause.culprits), dict(cause.shifts), cause.level) for cause in message.statistics.causes]
+    found = [(list(cause.culprits), dict(cause.shifts), cause.level) for cause in message.statistics.causes]
     ï, smile, quote = ("ï", frozenset("a")), ("\U0001f600", frozenset("b")), ("’", frozenset("b"))
     assert found == [
-        ({ï}, {("FR", 2, 1): 1}, 3),
-        ({ï, smile}, {("FR", 2, 1): 1}, None),
-        ({quote}, {("FR", 3, 2): 1}, 1),
-    ] or {(frozenset(c), tuple(s.items()), level) for c, s, level in found} == {
-        (frozenset({ï}), ((("FR", 2, 1), 1),), 3),
-        (frozenset({ï, smile}), ((("FR", 2, 1), 1),), None),
-        (frozenset({quote}), ((("FR", 3, 2), 1),), 1),
-    }
+        ([ï], {("FR", 2, 1): 1}, 3),
+        ([ï, smile], {("FR", 2, 1): 1}, None),
+        ([quote], {("FR", 3, 2): 1}, 1),
+    ]
 
 
 def test_no_name_can_be_read_from_what_makes_messages_longer() -> None:

@@ -44,17 +44,17 @@ def _pessimistic(message: MessageSummary) -> str:
 def _dearer(found: tuple[DearerMessages, ...]) -> Iterator[str]:
     for each in found[:_DEARER_SHOWN_MAX]:
         because = " and ".join(_character(one) for one in each.because) if each.because else "other characters"
-        saves = "no replacement would save it" if each.level is None else f"`replacement: {each.level}` would save it"
-        yield f"{_more(each.extra)} because of {because}; {saves}"
+        saves = "no replacement saves it" if each.level is None else f"level {each.level} saves it"
+        yield f"{_more(each.extra)}: {because}; {saves}"
     rest = found[_DEARER_SHOWN_MAX:]
     if rest:
         recipients, parts = sum(each.extra.recipients for each in rest), sum(each.extra.parts for each in rest)
-        yield f"… {count(recipients, 'recipient')} with {count(parts, 'part')} more because of others"
+        yield f"{count(recipients, 'recipient')}, {count(parts, 'more part')}: others"
 
 
 def _more(extra: Difference) -> str:
     cost = _amount(extra)
-    return f"{count(extra.recipients, 'recipient')} with {count(extra.parts, 'part')} more{cost and f' ({cost})'}"
+    return f"{count(extra.recipients, 'recipient')}, {count(extra.parts, 'more part')}{cost and f', {cost}'}"
 
 
 def _amount(extra: Difference) -> str:
@@ -71,9 +71,9 @@ def _replaced(message: MessageSummary) -> Iterator[str]:
         yield f"… {len(message.replaced) - _REPLACED_SHOWN_MAX:,} more characters"
     if message.saved:
         cost = _amount(message.saved)
-        yield f"saves {count(message.saved.parts, 'part')}{cost and f', {cost}'} (`replacement: {message.replacement}`)"
+        yield f"saves {count(message.saved.parts, 'part')}{cost and f', {cost}'} (level {message.replacement})"
     elif message.replaced:
-        yield f"saves no part (`replacement: {message.replacement}`)"
+        yield f"saves no part (level {message.replacement})"
 
 
 def _character(found: CharacterFrom) -> str:

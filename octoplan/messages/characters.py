@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 from octoplan.limits import CHARACTER_SETS_MAX
 from octoplan.messages.handling import Level, least_level, pattern_of, table_of
 from octoplan.messages.measure import Piece, count_characters, join_pieces, measure_pieces, stripped
-from octoplan.values.sms_size import DOUBLED_BY_OCTOPUSH, NOT_GSM7, PESSIMISTIC, SizeColumns
+from octoplan.values.sms_size import DOUBLED_BY_OCTOPUSH, NOT_GSM7, PESSIMISTIC, SizeColumns, parts_of
 
 Shift = tuple[str, int, int]
 """A country, the parts of a message, and the parts that it has otherwise."""
@@ -77,7 +77,8 @@ class CharacterTally:
 
     def _add_pessimistic(self, country: pa.Array, size: SizeColumns, sent: Sourced) -> None:
         """Messages that have more parts as Octopush's page on special characters counts."""
-        doubtful = pc.and_(size.ucs2, pc.greater(size.segments, 1))
+        most = parts_of(size.units, size.ucs2, PESSIMISTIC, lost=1)
+        doubtful = pc.and_(size.ucs2, pc.greater(most, size.segments))
         if any(_has_doubled(piece) for _, piece in sent):
             doubtful = pc.or_(doubtful, pc.invert(size.ucs2))
         if not pc.any(doubtful).as_py():
@@ -147,7 +148,7 @@ def _count_shifts(found: Counter[Shift], country: pa.Array, now: pa.Array, then:
 
 
 def _filtered(pieces: Sourced, kept: pa.BooleanArray) -> Sourced:
-    return [(names, piece if isinstance(piece, str) else piece.filter(kept)) for names, piece in pieces]
+    return [(names, piece if isinstance(piece, str) else piece.filter(kept).used()) for names, piece in pieces]
 
 
 def _has_doubled(piece: Piece) -> bool:

@@ -144,7 +144,7 @@ def _chosen(values: Values, where: pa.BooleanArray | None) -> pa.StringArray:
 
 def guilty_characters(pieces: Sequence[Piece], where: pa.BooleanArray) -> Counter[str]:
     """The characters that force UCS-2, with the number of rows, `where` true, in whose text each stands."""
-    kept = [piece if isinstance(piece, str) else piece.filter(where) for piece in pieces]
+    kept = [piece if isinstance(piece, str) else piece.filter(where).used() for piece in pieces]
     return count_characters(kept, NOT_GSM7, pc.sum(where).as_py() or 0)
 
 

@@ -33,10 +33,16 @@ def cost_lines(action: Action, *, width: int, colour: bool) -> Iterator[str]:
     sign = " =" if cost.source != "requests" else "; one of each:"
     text = f"{render_amount(cost.total)}{sign} {', '.join([*units, *more])}"
     yield from labelled("cost", text, width=width, colour=colour)
-    if _is_vague(cost.total, cost.least, cost.most):
-        yield from labelled("", _bounds(cost.least, cost.most), width=width, colour=colour)
-    for line in _source_lines(action):
+    for line in cost_notes(action):
         yield from labelled("", line, width=width, colour=colour)
+
+
+def cost_notes(action: Action) -> Iterator[str]:
+    """Between what the bill lies where that is not known exactly, and who named the prices."""
+    cost = action.cost
+    if _is_vague(cost.total, cost.least, cost.most):
+        yield _bounds(cost.least, cost.most)
+    yield from _source_lines(action)
 
 
 def _name(unit: UnitPrice) -> str:

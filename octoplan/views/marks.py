@@ -14,6 +14,7 @@ from itertools import groupby
 from typing import Final, Literal
 
 from octoplan.values.sms_size import GSM7_BASIC, GSM7_EXTENSION, Encoding, measure
+from octoplan.views.text import columns_of
 
 _COMPUTED: Final = re.compile(
     r"\{(?P<slot>first_name|last_name|param[1-5])\}|(?P<code>\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\})", re.DOTALL
@@ -28,7 +29,7 @@ PieceKind = Literal["text", "ucs2", "extension", "field", "logic"]
 @dataclass(frozen=True, slots=True)
 class Piece:
     """
-    A piece of a message: plain text, one marked character, or what a recipient's value or a condition stands for.
+    A piece of a message: plain text, characters marked alike, or what a recipient's value or a condition stands for.
 
     Of a `field` or `logic` the text is what the template says there.
     """
@@ -38,8 +39,13 @@ class Piece:
 
     @property
     def shown(self) -> str:
-        """The text; the number of a character that cannot be seen."""
-        return name_of(self.text) if len(self.text) == 1 and is_unseen(self.text) else self.text
+        """The text; the numbers of its characters where none of them can be seen."""
+        return self.named if self.kind != "text" and all(map(is_unseen, self.text)) else self.text
+
+    @property
+    def named(self) -> str:
+        """Each of its characters by name."""
+        return ", ".join(name_of(character) for character in dict.fromkeys(self.text))
 
 
 def mark_of(character: str, encoding: Encoding) -> Mark | None:
@@ -52,10 +58,8 @@ def mark_of(character: str, encoding: Encoding) -> Mark | None:
 def pieces_of(text: str, encoding: Encoding) -> Iterator[Piece]:
     """A text, or a part of one, with its marked characters."""
     for mark, characters in groupby(text, key=lambda character: mark_of(character, encoding)):
-        if mark is None:
-            yield Piece("text", "".join(characters))
-        else:
-            yield from (Piece(mark, character) for character in characters)
+        # Neighbours stay together: an emoji can be several characters.
+        yield Piece(mark or "text", "".join(characters))
 
 
 def template_pieces(text: str, fields: Mapping[str, str]) -> Iterator[Piece]:
@@ -83,6 +87,6 @@ def is_unseen(character: str) -> bool:
 
 
 def name_of(character: str) -> str:
-    """`'ë' (U+00EB)`; only the number of a character that cannot be seen."""
+    """`'ë' (U+00EB)`; only the number of a character that is not seen by itself."""
     number = f"U+{ord(character):04X}"
-    return number if is_unseen(character) else f"'{character}' ({number})"
+    return f"'{character}' ({number})" if columns_of(character) and not is_unseen(character) else number

@@ -21,7 +21,6 @@ from markupsafe import Markup
 
 from octoplan import __version__
 from octoplan.values.amount import render_amount
-from octoplan.views.marks import name_of
 from octoplan.views.text import count, instant
 
 _FOLDER: Final = "html"
@@ -53,7 +52,7 @@ def _environment() -> Environment:
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     # The style sheet is ours, and in HTML nothing in it is escaped.
     environment.globals |= {"style": Markup(style), "style_hash": f"sha256-{digest}", "version": __version__}  # noqa: S704
-    environment.filters |= {"amount": render_amount, "count": count, "instant": instant, "character": name_of}
+    environment.filters |= {"amount": render_amount, "count": count, "instant": instant}
     return environment
 
 

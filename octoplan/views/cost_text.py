@@ -92,11 +92,16 @@ def _of(moments: Iterable[datetime], source: str) -> str:
 
 def total_cost_lines(plan: Plan) -> Iterator[str]:
     """What all campaigns cost together, and what they leave."""
-    if _is_vague(plan.cost, plan.least_cost, plan.most_cost):
-        yield f"Cost: {_bounds(plan.least_cost, plan.most_cost)}"
     yield from _share_line("By country", by_country(plan.sending))
     lengths = {count(parts, "part"): share for parts, share in by_parts(plan.sending).items()}
     yield from _share_line("By length", lengths)
+    yield from money_lines(plan)
+
+
+def money_lines(plan: Plan) -> Iterator[str]:
+    """What is not known exactly, what the prices took, and what is left afterwards."""
+    if _is_vague(plan.cost, plan.least_cost, plan.most_cost):
+        yield f"Cost: {_bounds(plan.least_cost, plan.most_cost)}"
     if plan.simulated:
         yield f"Prices: {count(plan.simulated, 'simulated request')}"
     if plan.balance is not None:

@@ -11,7 +11,7 @@ from octoplan.views.plan_view import plan_view
 from octoplan.views.text import lines_of
 
 _OPEN_MAX = 6
-"""Campaigns that are shown open; of more, each opens from the list at the top."""
+"""So many campaigns are shown open; of more only those that apply would refuse, the others open from a list."""
 
 
 def render_plan_page(plan: Plan) -> str:

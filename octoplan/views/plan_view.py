@@ -18,7 +18,7 @@ from octoplan.plan.breakdown import Share, by_country, by_parts
 from octoplan.plan.model import Action, ActionKind, AudienceSummary, MessageSummary, Plan, ZoneCount
 from octoplan.rulebook.hours import bindings_of, open_spans
 from octoplan.values.local_time import load_zone
-from octoplan.views.cost_text import budget_lines, total_cost_lines
+from octoplan.views.cost_text import budget_lines, money_lines
 from octoplan.views.marks import Piece, template_pieces
 from octoplan.views.plan_text import in_reading_order
 from octoplan.views.text import count
@@ -114,7 +114,7 @@ def plan_view(plan: Plan) -> PlanView:
         refused=[action.campaign for action in plan.actions if any(reason.exit_code for reason in action.reasons)],
         by_country=_country_bars(plan.sending),
         by_parts=_part_bars(plan.sending),
-        notes=[*(total_cost_lines(plan) if plan.sending else ()), *budget_lines(plan)],
+        notes=[*(money_lines(plan) if plan.sending else ()), *budget_lines(plan)],
     )
 
 

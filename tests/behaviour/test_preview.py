@@ -35,8 +35,9 @@ def test_the_most_expensive_needs_prices_that_are_known(octoplan: Octoplan) -> N
 
 def test_the_page_is_private_and_masked(project: Project, octoplan: Octoplan) -> None:
     """Nobody else on the machine can read it, standard output stays empty, numbers need `--reveal`."""
+    page = project.write("preview.html", "an older one that all may read")
+    page.chmod(0o644)
     written = octoplan("preview", "spring", "--html", "preview.html", "--count", "5")
-    page = project.root / "preview.html"
     assert stat.S_IMODE(page.stat().st_mode) == 0o600
     assert written.stdout == ""
     assert "preview.html" in written.stderr

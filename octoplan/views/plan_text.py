@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from octoplan.plan.model import Action, ActionKind, MessageSummary, Plan
 from octoplan.values.amount import render_amount
@@ -28,7 +28,7 @@ _VARIANTS_SHOWN_MAX = 8
 
 def render_plan(plan: Plan, *, width: int = 100, colour: bool = False) -> str:
     """The plan as text, `width` columns wide. It shows templates and placeholders, never what a recipient reads."""
-    ordered = sorted(plan.actions, key=lambda action: (_ORDER.index(action.kind), action.campaign))
+    ordered = in_reading_order(plan.actions)
     quiet = [action for action in ordered if action.kind is ActionKind.SENT]
     lines = [_head(plan, colour=colour), ""]
     for action in ordered:
@@ -42,6 +42,11 @@ def render_plan(plan: Plan, *, width: int = 100, colour: bool = False) -> str:
         ]
     lines += _total(plan, colour=colour)
     return "\n".join(lines) + "\n"
+
+
+def in_reading_order(actions: Iterable[Action]) -> list[Action]:
+    """What needs a person first, what was sent last."""
+    return sorted(actions, key=lambda action: (_ORDER.index(action.kind), action.campaign))
 
 
 def _head(plan: Plan, *, colour: bool) -> str:
@@ -59,13 +64,14 @@ def _action(action: Action, *, width: int, colour: bool) -> Iterator[str]:
     if action.kind in (ActionKind.SENT, ActionKind.SCHEDULED):
         return
     sender = f" from {action.sender}" if action.sender else ""
-    purpose = "marketing" if action.purpose == "wholesale" else "transactional"
-    yield from labelled("campaign", f"{action.file}: {action.type}, {purpose}{sender}", width=width, colour=colour)
+    yield from labelled(
+        "campaign", f"{action.file}: {action.type}, {purpose_word(action)}{sender}", width=width, colour=colour
+    )
     yield from _audience(action, width=width, colour=colour)
     yield from _message(action, width=width, colour=colour)
     if action.batches:
         yield from cost_lines(action, width=width, colour=colour)
-        yield from labelled("sends", _when(action), width=width, colour=colour)
+        yield from labelled("sends", when_words(action), width=width, colour=colour)
     for label, text in hours_lines(action):
         yield from labelled(label, text, width=width, colour=colour)
 
@@ -83,6 +89,11 @@ def _figures(action: Action) -> str:
         f"cost {render_amount(action.cost.total)}",
     ]
     return "  " + ", ".join(parts)
+
+
+def purpose_word(action: Action) -> str:
+    """The API's `wholesale` and `alert` in words that people use."""
+    return "marketing" if action.purpose == "wholesale" else "transactional"
 
 
 def _audience(action: Action, *, width: int, colour: bool) -> Iterator[str]:
@@ -111,8 +122,8 @@ def _message(action: Action, *, width: int, colour: bool) -> Iterator[str]:
     if message.mode_reason:
         yield from _variants(message, width=width, colour=colour)
     if action.batches:
-        yield from labelled("requests", _requests(action, message), width=width, colour=colour)
-    segments = f"{count_parts(message.histogram)}; {_encoding(action)}"
+        yield from labelled("requests", request_words(action, message), width=width, colour=colour)
+    segments = f"{count_parts(message.histogram)}; {encoding_words(action)}"
     yield from labelled("segments", segments, width=width, colour=colour)
     for label, text in length_lines(message):
         yield from labelled(label, text, width=width, colour=colour)
@@ -138,13 +149,14 @@ def _variants(message: MessageSummary, *, width: int, colour: bool) -> Iterator[
         yield from labelled("", f"… {len(message.variants) - _VARIANTS_SHOWN_MAX:,} more", width=width, colour=colour)
 
 
-def _requests(action: Action, message: MessageSummary) -> str:
+def request_words(action: Action, message: MessageSummary) -> str:
     """How many requests there are, beside what else could be done."""
     naive = "more than 100,000" if message.naive_requests is None else f"{message.naive_requests:,}"
     return f"{len(action.batches):,} (one text a rendering: {naive}; the least possible: {message.minimum_requests:,})"
 
 
-def _encoding(action: Action) -> str:
+def encoding_words(action: Action) -> str:
+    """How many messages are in UCS-2, and because of which characters."""
     message = action.message
     if message is None or not message.ucs2_recipients:
         return "all GSM-7"
@@ -155,7 +167,8 @@ def _encoding(action: Action) -> str:
     return f"{message.ucs2_recipients:,} in UCS-2{because}"
 
 
-def _when(action: Action) -> str:
+def when_words(action: Action) -> str:
+    """When messages leave, and until when they can be taken back."""
     if action.send_at is None:
         when = "as soon as applied; cannot be taken back"
     else:

@@ -7,6 +7,7 @@ from typing import Final
 
 from octoplan.plan.model import CharacterFrom, DearerMessages, Difference, MessageLength, MessageSummary
 from octoplan.values.amount import render_amount
+from octoplan.views.marks import name_of
 from octoplan.views.text import count, count_parts
 
 _DEARER_SHOWN_MAX: Final = 5
@@ -77,17 +78,8 @@ def _replaced(message: MessageSummary) -> Iterator[str]:
 
 
 def _character(found: CharacterFrom) -> str:
-    """`’` (U+2019) in the template."""
-    names = f"`{found.character}` ({_code_points(found.character)})" if found.character else "other characters"
+    """`'’' (U+2019) in the template`."""
+    names = name_of(found.character) if found.character else "other characters"
     shown = ", ".join(f"`{name}`" for name in found.columns[:_COLUMNS_SHOWN_MAX])
     more = ", …" if len(found.columns) > _COLUMNS_SHOWN_MAX else ""
-    return f"{_visible(names)} in {shown + more if found.columns else 'the template'}"
-
-
-def _code_points(text: str) -> str:
-    return " ".join(f"U+{ord(each):04X}" for each in text)
-
-
-def _visible(text: str) -> str:
-    """Without characters that a terminal would not show as they are."""
-    return "".join(each if each.isprintable() else "?" for each in text)
+    return f"{names} in {shown + more if found.columns else 'the template'}"

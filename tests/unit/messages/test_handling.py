@@ -256,3 +256,5 @@ def test_the_pessimistic_count_stands_beside_the_standard_one() -> None:
     assert message.statistics.pessimistic == {("FR", 2, 1): 1}
     longer = composed("ï" * 127 + "{{ a }}", Handling(), a=["x"])
     assert longer.statistics.pessimistic == {("FR", 3, 2): 1}
+    cut = composed("ï" * 62 + "\U0001f600" + "ï" * 61 + "{{ a }}", Handling(), a=["x"])
+    assert cut.statistics.pessimistic == {("FR", 3, 2): 1}

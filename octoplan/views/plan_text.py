@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from octoplan.plan.model import Action, ActionKind, MessageSummary, Plan
+from octoplan.plan.model import Action, ActionKind, MessageSummary, Plan, PlannedWave
+from octoplan.plan.waves import name_zones
 from octoplan.values.amount import render_amount
 from octoplan.views.cost_text import budget_lines, cost_lines, total_cost_lines
 from octoplan.views.hours_text import hours_lines
@@ -23,6 +24,7 @@ _ORDER = (
 _SENT_LISTED_MAX = 5
 _CHARACTERS_SHOWN_MAX = 8
 _VARIANTS_SHOWN_MAX = 8
+_WAVES_SHOWN_MAX = 6
 
 
 def render_plan(plan: Plan, *, width: int = 100, colour: bool = False) -> str:
@@ -65,6 +67,7 @@ def _action(action: Action, *, width: int, colour: bool) -> Iterator[str]:
     if action.batches:
         yield from cost_lines(action, width=width, colour=colour)
         yield from labelled("sends", _when(action), width=width, colour=colour)
+        yield from _waves(action, width=width, colour=colour)
     for label, text in hours_lines(action):
         yield from labelled(label, text, width=width, colour=colour)
 
@@ -138,7 +141,9 @@ def _variants(message: MessageSummary, *, width: int, colour: bool) -> Iterator[
 def _requests(action: Action, message: MessageSummary) -> str:
     """How many requests there are, beside what else could be done."""
     naive = "more than 100,000" if message.naive_requests is None else f"{message.naive_requests:,}"
-    return f"{len(action.batches):,} (one text a rendering: {naive}; the least possible: {message.minimum_requests:,})"
+    waves = f" in {count(len(action.waves), 'wave')}" if action.waves else ""
+    others = f"one text a rendering: {naive}; the least possible: {message.minimum_requests:,}"
+    return f"{len(action.batches):,}{waves} ({others})"
 
 
 def _encoding(action: Action) -> str:
@@ -153,11 +158,32 @@ def _encoding(action: Action) -> str:
 
 
 def _when(action: Action) -> str:
-    if action.send_at is None:
+    if action.send_at is None or action.last_send_at is None:
         when = "as soon as applied; cannot be taken back"
+    elif action.waves:
+        span = f"{instant(action.send_at)} to {instant(action.last_send_at)}"
+        when = f"{action.send_at_local}, {span}; {_cancellable(action)}"
     else:
         when = f"{action.send_at_local} = {instant(action.send_at)}; {_cancellable(action)}"
     return when if action.not_after is None else f"{when}; not after {instant(action.not_after)}"
+
+
+def _waves(action: Action, *, width: int, colour: bool) -> Iterator[str]:
+    """When recipients get it, where each has a time of his own."""
+    shown = action.waves[:_WAVES_SHOWN_MAX]
+    for index, wave in enumerate(shown):
+        batches = action.batches_of(wave)
+        people = count(sum(batch.recipients for batch in batches), "recipient")
+        text = f"{instant(wave.send_at)}: {people} in {count(len(batches), 'request')}, {_on_clocks(wave)}"
+        yield from labelled("" if index else "waves", text, width=width, colour=colour)
+    more = action.waves[_WAVES_SHOWN_MAX:]
+    if more:
+        people = count(sum(batch.recipients for wave in more for batch in action.batches_of(wave)), "recipient")
+        yield from labelled("", f"… {count(len(more), 'more wave')}, {people}", width=width, colour=colour)
+
+
+def _on_clocks(wave: PlannedWave) -> str:
+    return f"{wave.local} in {name_zones(wave.zones)}"
 
 
 def _cancellable(action: Action) -> str:

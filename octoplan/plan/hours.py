@@ -94,12 +94,15 @@ def _check_deadlines(
     ahead = campaign.model.schedule.hand_over
     if action.send_at is not None and ahead is not None:
         start = max(start, action.send_at - ahead)
+    told: set[str] = set()
     for name, deadline, length in _deadlines(action, campaign, settings):
-        # A deadline that has passed already is reported as such.
-        if start < deadline < start + length:
+        # A deadline that has passed already is reported as such; after the first that is too near others say no more.
+        if start < deadline < start + length and name not in told:
+            told.add(name)
+            what = f"the wave of {deadline:%Y-%m-%d %H:%M} UTC" if name == "at" and action.waves else f"`{name}`"
             detail = f"the requests take about {in_words(length)}, and there are {in_words(deadline - start)} until"
             hint = "choose a later time, or hand over earlier" if name == "at" else "choose a later `not_after`"
-            yield Reason(TOO_LITTLE_TIME.code, f"{detail} `{name}`", hint, ExitCode.WINDOW)
+            yield Reason(TOO_LITTLE_TIME.code, f"{detail} {what}", hint, ExitCode.WINDOW)
 
 
 def _deadlines(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from octoplan.plan.model import Action, ActionKind, MessageSummary, Plan, PlannedWave
+from octoplan.plan.model import Action, ActionKind, MessageSummary, Plan
 from octoplan.plan.waves import name_zones
 from octoplan.values.amount import render_amount
 from octoplan.views.cost_text import budget_lines, cost_lines, total_cost_lines
@@ -161,7 +161,7 @@ def _when(action: Action) -> str:
     if action.send_at is None or action.last_send_at is None:
         when = "as soon as applied; cannot be taken back"
     elif action.waves:
-        span = f"{instant(action.send_at)} to {instant(action.last_send_at)}"
+        span = f"from {instant(action.send_at)} to {instant(action.last_send_at)}"
         when = f"{action.send_at_local}, {span}; {_cancellable(action)}"
     else:
         when = f"{action.send_at_local} = {instant(action.send_at)}; {_cancellable(action)}"
@@ -174,16 +174,13 @@ def _waves(action: Action, *, width: int, colour: bool) -> Iterator[str]:
     for index, wave in enumerate(shown):
         batches = action.batches_of(wave)
         people = count(sum(batch.recipients for batch in batches), "recipient")
-        text = f"{instant(wave.send_at)}: {people} in {count(len(batches), 'request')}, {_on_clocks(wave)}"
+        when = f"{wave.local} in {name_zones(wave.zones)} = {instant(wave.send_at)}"
+        text = f"{when}: {people}, {count(len(batches), 'request')}"
         yield from labelled("" if index else "waves", text, width=width, colour=colour)
     more = action.waves[_WAVES_SHOWN_MAX:]
     if more:
         people = count(sum(batch.recipients for wave in more for batch in action.batches_of(wave)), "recipient")
         yield from labelled("", f"… {count(len(more), 'more wave')}, {people}", width=width, colour=colour)
-
-
-def _on_clocks(wave: PlannedWave) -> str:
-    return f"{wave.local} in {name_zones(wave.zones)}"
 
 
 def _cancellable(action: Action) -> str:

@@ -174,7 +174,9 @@ def _waves(action: Action, *, width: int, colour: bool) -> Iterator[str]:
     for index, wave in enumerate(shown):
         batches = action.batches_of(wave)
         people = count(sum(batch.recipients for batch in batches), "recipient")
-        when = f"{wave.local} in {name_zones(wave.zones)} = {instant(wave.send_at)}"
+        # The day is above, but where a clock change has moved it.
+        local = wave.local.removeprefix((action.send_at_local or "")[: len("Mon 2027-03-22 ")])
+        when = f"{instant(wave.send_at)} = {local} in {name_zones(wave.zones)}"
         text = f"{when}: {people}, {count(len(batches), 'request')}"
         yield from labelled("" if index else "waves", text, width=width, colour=colour)
     more = action.waves[_WAVES_SHOWN_MAX:]

@@ -17,6 +17,7 @@ from octoplan.plan.build import Prepared, is_past
 from octoplan.plan.model import Action, ActionKind, Plan
 from octoplan.plan.needs import find_needs
 from octoplan.plan.outgoing import Outgoing, fresh_batches, reopened_batches
+from octoplan.plan.waves import name_zones
 from octoplan.state.home import Intent, Session
 from octoplan.state.journal import Kind
 from octoplan.state.local import local_home
@@ -165,6 +166,18 @@ def test_who_is_left_is_in_the_same_requests(tmp_path: Path, session: Session) -
     with reopening.audience:
         (reopened,) = reopened_batches(reopening.dispatch, session.campaigns()["sale"], session)
     assert (reopened.request, reopened.request_id) == (before[3].request, before[3].request_id)
+
+
+def test_the_plan_lists_six_waves_and_counts_the_others(tmp_path: Path, session: Session) -> None:
+    """A plan stays readable; a saved one has all of them. Zones of one wave beyond three are counted too."""
+    elsewhere = ("+13125550123", "+14155550123", "+19075550123", "+351912345678", "+919876543210")
+    plan = planned(tmp_path, session, [*WORLD, *elsewhere])
+    assert len(plan.actions[0].waves) == 9
+    shown = " ".join(render_plan(plan).split())
+    assert "waves 2027-03-21 23:00 UTC = 10:00 in Pacific/Noumea: 2 recipients, 1 request" in shown
+    assert "… 3 more waves, 3 recipients" in shown
+    assert name_zones(["a", "b", "c"]) == "a, b, c"
+    assert name_zones(["a", "b", "c", "d", "e"]) == "a, b, c and 2 more"
 
 
 # --- what is refused --------------------------------------------------------------------------------------------------

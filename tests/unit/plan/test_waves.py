@@ -234,8 +234,8 @@ def test_a_rule_for_clock_changes_is_applied_zone_by_zone_and_shown(tmp_path: Pa
 
 
 def test_every_wave_leaves_before_not_after(tmp_path: Path) -> None:
-    """The last of them counts."""
-    (found,) = refused(tmp_path, WORLD, SCHEDULE % ("2027-03-22T10:00", ', not_after: "2027-03-22T20:59"'))
+    """The last of them counts; at that very moment, which is 21:00 in Paris, it is too late."""
+    (found,) = refused(tmp_path, WORLD, SCHEDULE % ("2027-03-22T10:00", ', not_after: "2027-03-22T21:00"'))
     assert found == (
         "campaign/time-order",
         "The last wave leaves at 2027-03-22 20:00 UTC, and `not_after` has to be later.",
@@ -366,6 +366,15 @@ def test_a_wave_at_night_blocks_and_the_next_time_on_their_clocks_is_named(tmp_p
     assert action.hours.next_slot == datetime(2027, 3, 24, 8, tzinfo=UTC)
     shown = " ".join(render_plan(plan).split())
     assert "next Wed 2027-03-24 09:00 on each recipient's clock (first at 2027-03-24 08:00 UTC), permitted" in shown
+
+
+def test_the_next_time_is_ahead_on_every_clock(tmp_path: Path, session: Session) -> None:
+    """At noon UTC the morning is over in Paris: the next quarter of an hour there, which is the afternoon of both."""
+    night = MARKETING + SCHEDULE % ("2027-03-23T22:10", "")
+    noon = datetime(2027, 3, 24, 12, tzinfo=UTC)
+    action = action_of(tmp_path, session, [*PARIS, *NEW_YORK], campaign=night, now=noon)
+    assert action.hours is not None
+    assert action.hours.next_local == "Wed 2027-03-24 13:15 on each recipient's clock"
 
 
 def test_all_zones_of_a_number_are_inside_the_hours(tmp_path: Path, session: Session) -> None:

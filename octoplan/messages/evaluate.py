@@ -149,13 +149,14 @@ def distinct_combinations(columns: Sequence[Values], count: int) -> tuple[pa.Int
         return pa.repeat(pa.scalar(0, pa.int32()), count), []
     if len(columns) == 1:
         return columns[0].codes, [columns[0].texts]
-    codes = columns[0].codes
+    codes, texts = columns[0].codes, [columns[0].texts]
     for column in columns[1:]:
-        wide = pc.multiply(codes.cast(pa.int64()), len(column.texts))
-        codes = pc.add(wide, column.codes.cast(pa.int64())).dictionary_encode().indices
-    table = pa.table({"code": codes, "row": pa.array(range(count), pa.int64())})
-    first = table.group_by("code").aggregate([("row", "min")]).sort_by("code").column("row_min").combine_chunks()
-    return codes, [column.texts.take(column.codes.take(first)) for column in columns]
+        size = pa.scalar(len(column.texts), pa.int64())
+        pairs = pc.add(pc.multiply(codes.cast(pa.int64()), size), column.codes).dictionary_encode()
+        codes, before = pairs.indices, pc.divide(pairs.dictionary, size)
+        own = pc.subtract(pairs.dictionary, pc.multiply(before, size))
+        texts = [*(each.take(before) for each in texts), column.texts.take(own)]
+    return codes, texts
 
 
 def join_values(parts: Sequence[str | Values], count: int) -> Values:

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 
 from octoplan.audience import rules
-from octoplan.audience.kernel import Ask, Exclusions, choose, leading_bits
+from octoplan.audience.kernel import Ask, Exclusions, Winners, choose, leading_bits
 from octoplan.audience.phone_rules import PhoneRules
 from octoplan.audience.schemas import VALUE
 from octoplan.digests import DigestKey, batch_digest, number_hash
@@ -154,8 +154,12 @@ def test_no_records_are_no_rows(phones: PhoneRules) -> None:
 
 def winner(*rows: Numbered) -> int:
     """The record of the row that wins, wherever it stands."""
-    (first,) = {choose(numbered_rows(order)).rows.column("row").to_pylist()[0] for order in (rows, rows[::-1])}
-    return int(first)
+    (first,) = {_first(choose(numbered_rows(order))) for order in (rows, rows[::-1])}
+    return first
+
+
+def _first(winners: Winners) -> int:
+    return int(winners.rows.column("row")[winners.order[0].as_py()].as_py())
 
 
 def test_the_smallest_key_wins() -> None:

@@ -281,7 +281,12 @@ def test_the_time_of_a_wave_is_asked_of_its_own_requests_only(bench: Bench) -> N
     leaves = bench.clock.now() + timedelta(hours=1)
     waves = [replace(batch, request=replace(batch.request, send_at=leaves.isoformat())) for batch in bench.batches()]
     own = Deadline(leaves, "this wave has left", is_own=True)
-    bench.api.answer = lambda number: (bench.clock.advance(1800), accept(number))[1]
+
+    def answer(number: int) -> Outcome:
+        bench.clock.advance(1800)
+        return accept(number)
+
+    bench.api.answer = answer
     report = bench.run(bench.campaign(waves, deadlines=(past, own)))
     assert (bench.phases(), report.exit_code) == ([Phase.SENT] * 2, ExitCode.WINDOW)
     assert report.halt == Halt(ExitCode.WINDOW, "this wave has left", None)

@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format schemas lock bench bench-messages phones prove clean
+.PHONY: help demo test browser lint format schemas lock bench bench-messages phones prove clean
 
 help: ## Show the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
@@ -13,7 +13,7 @@ help: ## Show the targets
 demo: $(VENV)/.run ## See real campaigns planned, priced, applied and recorded against the sandbox
 	@$(BIN)/octoplan demo
 
-test: $(VENV)/.dev ## Run every test, linter and type check
+test: $(VENV)/.dev browser ## Run every test, linter and type check
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -22,6 +22,12 @@ test: $(VENV)/.dev ## Run every test, linter and type check
 	$(BIN)/coverage run -m pytest -n 2 --dist worksteal
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
+
+# Pages are looked at in a real browser. Debian has Chromium as a package; Ubuntu only as a snap, which containers cannot run.
+browser: $(VENV)/.dev
+	@$(BIN)/python -m tests.chromium || { [ "$$(id -u)" = 0 ] && grep -qs '^ID=debian' /etc/os-release \
+	  && apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends chromium; } \
+	  || echo "The tests that look at pages need Chromium or Chrome: install one. Without it they are skipped, in CI they fail."
 
 format: $(VENV)/.dev ## Rewrite the code in the house format
 	$(BIN)/ruff check --fix .

@@ -229,7 +229,7 @@ def _local_times(action: Action) -> Iterator[LocalTime]:
     overridden = {each.rule for each in action.overrides}
     for group in sorted(action.zones, key=lambda group: (-group.recipients, group.country, group.zones)):
         if group.zones:
-            yield _local_time(group, moment, overridden if action.hours else None)
+            yield _local_time(group, group.send_at or moment, overridden if action.hours else None)
 
 
 def _local_time(group: ZoneCount, moment: datetime, overridden: set[str] | None) -> LocalTime:

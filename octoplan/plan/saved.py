@@ -33,6 +33,8 @@ from octoplan.plan.model import (
     PlannedWave,
 )
 from octoplan.plan.price import Simulate
+from octoplan.state.git_revision import Revision
+from octoplan.state.journal import Position
 
 FORMAT: Final = "octoplan-plan"
 VERSION: Final = 1
@@ -48,6 +50,8 @@ class SavedCampaign:
     content: Mapping[str, str]
     batches: Mapping[str, PlannedBatch]
     suppressed: frozenset[bytes] = frozenset()
+    entries: int = 0
+    """How many entries the journal of the campaign had."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +65,8 @@ class SavedPlan:
     campaigns: Mapping[str, SavedCampaign]
     simulate: Simulate = "strata"
     """How apply asks for prices: as the plan did; each country and length where that asked nothing."""
+    commit: str | None = None
+    """Of which revision the project's files were."""
 
 
 def plan_document(plan: Plan, key: DigestKey) -> dict[str, Any]:
@@ -76,6 +82,8 @@ def plan_document(plan: Plan, key: DigestKey) -> dict[str, Any]:
         "account": plan.account,
         "created_at": to_text(plan.created_at),
         "expires_at": to_text(plan.expires_at),
+        "expires_because": plan.expires_because,
+        "revision": _revision(plan.revision),
         "balance": {"amount": _text(plan.balance), "unit": plan.balance_unit},
         "totals": {
             "campaigns": len(plan.sending),
@@ -130,7 +138,8 @@ def read_saved_plan(path: Path, key: DigestKey, *, environment: str, now: dateti
             hint=f"apply it with `--env {document['environment']}`",
         )
     if now >= from_text(document["expires_at"]):
-        raise StalePlan(f"{path.name} expired at {document['expires_at']}", hint=_AGAIN)
+        because = document.get("expires_because", "")
+        raise StalePlan(f"{path.name} expired at {document['expires_at']}, {because}", hint=_AGAIN)
     return SavedPlan(
         environment=document["environment"],
         project=document["project"],
@@ -138,6 +147,7 @@ def read_saved_plan(path: Path, key: DigestKey, *, environment: str, now: dateti
         created_at=from_text(document["created_at"]),
         campaigns={item["id"]: _saved_campaign(item) for item in document["campaigns"]},
         simulate="all" if document.get("pricing", {}).get("simulate") == "all" else "strata",
+        commit=(document.get("revision") or {}).get("commit"),
     )
 
 
@@ -175,7 +185,8 @@ def _saved_campaign(item: Mapping[str, Any]) -> SavedCampaign:
     packed = base64.b64decode((item["audience"] or {}).get("suppressed", ""))
     suppressed = frozenset(packed[start : start + 8] for start in range(0, len(packed), 8))
     by_digest = {batch.digest: batch for batch in batches}
-    return SavedCampaign(item["id"], item["action"], item["content"], by_digest, suppressed)
+    entries = (item.get("position") or {"entries": 0})["entries"]
+    return SavedCampaign(item["id"], item["action"], item["content"], by_digest, suppressed, entries)
 
 
 def _digest(document: Mapping[str, Any], key: DigestKey) -> str:
@@ -216,7 +227,20 @@ def _action(action: Action) -> dict[str, Any]:
         "hours": _hours(action),
         "overrides": [{"rule": each.rule, "reason": each.reason} for each in action.overrides],
         "sent": {"recipients": action.sent_recipients, "cost": _text(action.sent_cost)},
+        "position": _position(action.position),
     }
+
+
+def _revision(revision: Revision | None) -> dict[str, Any] | None:
+    if revision is None:
+        return None
+    return {"commit": revision.commit, "branch": revision.branch, "dirty": revision.dirty}
+
+
+def _position(position: Position | None) -> dict[str, Any] | None:
+    if position is None:
+        return None
+    return {"entries": position.entries, "run": position.run, "at": to_text(position.at)}
 
 
 def _share(share: Share) -> dict[str, Any]:

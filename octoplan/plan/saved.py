@@ -17,6 +17,8 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
 
+from pydantic import ValidationError
+
 from octoplan import __version__, limits
 from octoplan.clock import from_text, to_text
 from octoplan.diagnostics import InvalidInput, StalePlan
@@ -33,11 +35,14 @@ from octoplan.plan.model import (
     PlannedWave,
 )
 from octoplan.plan.price import Simulate
+from octoplan.plan.saved_model import PlanData
 from octoplan.state.git_revision import Revision
 from octoplan.state.journal import Position
 
 FORMAT: Final = "octoplan-plan"
 VERSION: Final = 1
+_SHOWN_ONLY: Final = ("timings", "comparison")
+"""Beside the plan in `--output json`; no part of what is approved."""
 _AGAIN: Final = "plan again: `octoplan plan --out FILE`, have it reviewed, then apply that file"
 
 
@@ -123,7 +128,6 @@ def read_saved_plan(path: Path, key: DigestKey, *, environment: str, now: dateti
     :raises StalePlan: if it was edited, has expired, or belongs elsewhere.
     """
     document = _load(path)
-    document.pop("timings", None)  # from `--output json --timings`: no part of what is approved
     digest = document.pop("digest")
     if document.get("digest_key") != key.fingerprint:
         raise StalePlan(
@@ -151,6 +155,41 @@ def read_saved_plan(path: Path, key: DigestKey, *, environment: str, now: dateti
     )
 
 
+@dataclass(frozen=True, slots=True)
+class OtherPlan:
+    """
+    A plan that is looked at and not applied: it may be old, or another environment's.
+
+    `is_proven` tells that its digest could be checked; with another digest key than ours it cannot.
+    """
+
+    document: Mapping[str, Any]
+    is_proven: bool
+
+
+def read_other_plan(path: Path, key: DigestKey) -> OtherPlan:
+    """
+    Read a plan to compare with.
+
+    :raises InvalidInput: if the file is no plan that this octoplan knows how to read.
+    :raises StalePlan: if it was made with our key and edited since.
+    """
+    document = _load(path)
+    try:
+        PlanData.model_validate_json(json.dumps(document))
+    except ValidationError as error:
+        where = ".".join(str(step) for step in error.errors()[0]["loc"])
+        raise InvalidInput(
+            f"{path.name} is not a plan as this octoplan writes it (see `{where}`)",
+            hint="make it again with this version: `octoplan plan --out FILE`",
+        ) from None
+    is_proven = document["digest_key"] == key.fingerprint
+    digest = document.pop("digest")
+    if is_proven and digest != _digest(document, key):
+        raise StalePlan(f"{path.name} was changed after it was made; it is not what was planned", hint=_AGAIN)
+    return OtherPlan(document, is_proven)
+
+
 def _load(path: Path) -> dict[str, Any]:
     try:
         if path.stat().st_size > limits.SAVED_PLAN_BYTES_MAX:
@@ -164,6 +203,8 @@ def _load(path: Path) -> dict[str, Any]:
         raise InvalidInput(f"{path} is not a plan", hint="make one with `octoplan plan --out FILE`")
     if document.get("version") != VERSION:
         raise StalePlan(f"{path.name} has format version {document.get('version')}, this octoplan reads {VERSION}")
+    for shown_only in _SHOWN_ONLY:
+        document.pop(shown_only, None)
     return document
 
 

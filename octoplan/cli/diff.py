@@ -48,9 +48,7 @@ def command(
     _require_known(campaigns, comparison)
     renderers = {
         "text": lambda: render_comparison(comparison, width=width(), colour=colour_on(sys.stdout)),
-        "json": lambda: (
-            json.dumps(comparison_document(comparison), indent=2, sort_keys=True, ensure_ascii=False) + "\n"
-        ),
+        "json": lambda: render_document(comparison_document(comparison)),
     }
     emit(chosen, renderers)
 

@@ -99,8 +99,8 @@ class CampaignChange:
 
     `action` is what apply would do. `list_changed` tells whether other numbers are on the list, `None` where that is
     not known; the list may have as many. `recipients` are those on the list, `rows` its lines, `to_send` who is in the
-    requests of the plan, also of a blocked one. `countries`, `exclusions` and `parts` (recipients by the number of parts
-    of their message) have all that is not 0 on both sides, also what is the same.
+    requests of the plan, also of a blocked one. `countries`, `exclusions` and `parts` (recipients by the number of
+    parts of their message) have all that is not 0 on both sides, also what is the same.
     """
 
     campaign: str

@@ -46,8 +46,8 @@ def _campaign(change: CampaignChange, *, width: int, colour: bool) -> Iterator[s
 
 
 def change_lines(change: CampaignChange) -> Iterator[tuple[str, str]]:
-    """Label and text of everything that is different about a campaign."""
-    if change.action.before != change.action.after:
+    """Label and text of everything that is different about a campaign; of one that is new or gone, what it is."""
+    if change.kind == "changed" and change.action.before != change.action.after:
         yield "action", _setting(change.action)
     for text in change.texts:
         yield "text", _text(text)
@@ -56,24 +56,29 @@ def change_lines(change: CampaignChange) -> Iterator[tuple[str, str]]:
     yield from _audience(change)
     if change.to_send.difference and change.to_send != change.recipients:
         yield "to send", _count(change.to_send)
-    if any(part.count.difference for part in change.parts):
-        yield "parts", ", ".join(f"{part.name}: {_count(part.count)}" for part in _different(change.parts))
+    parts = _different(change.parts)
+    if parts:
+        yield "parts", ", ".join(f"{_count(part.count, 'recipient')} × {_parts(part.name)}" for part in parts)
     if change.requests.difference:
         yield "requests", _count(change.requests)
     if change.cost.before != change.cost.after:
-        yield "cost", money_words(change.cost)
+        yield "cost", money_words(change.cost, is_whole=change.kind == "changed")
 
 
 def _audience(change: CampaignChange) -> Iterator[tuple[str, str]]:
     if change.recipients.difference or change.rows.difference:
-        words = f"{_count(change.recipients)} recipients of {_count(change.rows)} rows"
+        words = f"{_count(change.recipients, 'recipient')} of {_count(change.rows, 'row')}"
         countries = ", ".join(f"{part.name} {part.count.difference:+,}" for part in _different(change.countries))
-        yield "audience", f"{words}; {countries}" if countries else words
+        yield "audience", f"{words}; {countries}" if countries and change.kind == "changed" else words
     elif change.list_changed:
         yield "audience", f"other numbers, as many: {change.recipients.after:,}"
     different = _different(change.exclusions)
     if different:
-        yield "left out", ", ".join(f"{part.name}: {_count(part.count)}" for part in different)
+        yield "left out", ", ".join(f"{_count(part.count)} {part.name}" for part in different)
+
+
+def _parts(name: str) -> str:
+    return count(int(name), "part")
 
 
 def _different(parts: Iterable[Part]) -> list[Part]:
@@ -81,22 +86,28 @@ def _different(parts: Iterable[Part]) -> list[Part]:
 
 
 def _setting(setting: Setting) -> str:
-    return f"{setting.before or 'not set'} → {setting.after or 'not set'}"
+    return " → ".join(value or "not set" for value in (setting.before, setting.after))
 
 
-def _count(number: Count) -> str:
-    """`2,812 → 2,950 (+138, +4.9 %)`; only the number where it stayed."""
-    if not number.difference:
-        return f"{number.after:,}"
+def _count(number: Count, noun: str | None = None) -> str:
+    """`2,812 → 2,950 rows (+138, +4.9 %)`; only the number where it stayed, or where there was or is none."""
+    if not (number.difference and number.before and number.after):
+        return _counted(number.after or number.before, noun)
     growth = "" if number.percent is None else f", {number.percent:+,.1f} %"
-    return f"{number.before:,} → {number.after:,} ({number.difference:+,}{growth})"
+    return f"{number.before:,} → {_counted(number.after, noun)} ({number.difference:+,}{growth})"
 
 
-def money_words(money: Money) -> str:
-    """`140.60 → 147.50 (+6.90)`, `unknown` where it is."""
+def _counted(number: int, noun: str | None) -> str:
+    return f"{number:,}" if noun is None else count(number, noun)
+
+
+def money_words(money: Money, *, is_whole: bool = True) -> str:
+    """`140.60 → 147.50 (+6.90)`, `unknown` where it is; only the amount of what is new or gone (not `is_whole`)."""
     before, after = render_amount(money.before), render_amount(money.after)
     if money.before == money.after:
         return after
+    if not is_whole:
+        return after if money.after != 0 else before
     sign = "+" if money.difference is not None and money.difference > 0 else ""
     more = "" if money.difference is None else f" ({sign}{render_amount(money.difference)})"
     return f"{before} → {after}{more}"
@@ -126,5 +137,5 @@ def _total(comparison: Comparison, *, colour: bool) -> Iterator[str]:
     if comparison.is_empty:
         yield paint("Nothing is different.", "strong", colour=colour)
         return
-    messages, cost = _count(comparison.to_send), money_words(comparison.cost)
-    yield paint(f"Total: {messages} messages to send, cost {cost}", "strong", colour=colour)
+    messages, cost = _count(comparison.to_send, "message"), money_words(comparison.cost)
+    yield paint(f"Total to send: {messages}, cost {cost}", "strong", colour=colour)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
+from itertools import pairwise
 from typing import Any
 
 from hypothesis import given
@@ -50,7 +51,7 @@ def test_a_word_diff_holds_both_texts(old: list[str], new: list[str]) -> None:
     assert "".join(word.text for word in words if word.change != "added") == "".join(old)
     assert "".join(word.text for word in words if word.change != "removed") == "".join(new)
     assert all(word.text for word in words)
-    assert not any(word.change == after.change for word, after in zip(words, words[1:], strict=False))
+    assert not any(word.change == after.change for word, after in pairwise(words))
 
 
 def test_words_and_expressions_are_told_as_a_whole() -> None:

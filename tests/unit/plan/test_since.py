@@ -31,8 +31,10 @@ def intended(batch: str = "b1_a", run: str = "r_7") -> Entry:
         ),
         (
             [intended(), entry(Kind.UNKNOWN)],
-            "500 recipients were written to; 1 request(s) have no known outcome by run r_7 of ci on runner-1, "
-            "2027-03-20 10:12 UTC (apply)",
+            (
+                "500 recipients were written to; 1 request(s) have no known outcome by run r_7 of ci on runner-1, "
+                "2027-03-20 10:12 UTC (apply)"
+            ),
         ),
         (
             [intended(), entry(Kind.REFUSED)],

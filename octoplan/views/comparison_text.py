@@ -58,7 +58,10 @@ def change_lines(change: CampaignChange) -> Iterator[tuple[str, str]]:
         yield "to send", _count(change.to_send)
     parts = _different(change.parts)
     if parts:
-        yield "parts", ", ".join(f"{_count(part.count, 'recipient')} × {_parts(part.name)}" for part in parts)
+        yield (
+            "parts",
+            ", ".join(f"{count(int(part.name), 'part')}: {_count(part.count, 'recipient')}" for part in parts),
+        )
     if change.requests.difference:
         yield "requests", _count(change.requests)
     if change.cost.before != change.cost.after:
@@ -75,10 +78,6 @@ def _audience(change: CampaignChange) -> Iterator[tuple[str, str]]:
     different = _different(change.exclusions)
     if different:
         yield "left out", ", ".join(f"{_count(part.count)} {part.name}" for part in different)
-
-
-def _parts(name: str) -> str:
-    return count(int(name), "part")
 
 
 def _different(parts: Iterable[Part]) -> list[Part]:

@@ -1,8 +1,9 @@
 """
 Which messages a preview shows, and why each of them: found in one reading of all texts, in bounded memory.
 
-Every choice is the longest of a group (but for the shortest): most parts, then most units, then first in the file. So
-one message often stands for several groups, and the choice does not depend on how rows are cut into Arrow batches.
+Every choice is the longest of a group (but for the shortest): most parts, then most units, then first in the order of
+recipients. So one message often stands for several groups, and neither the order of the file nor how rows are cut into
+Arrow batches changes the choice.
 """
 
 from __future__ import annotations
@@ -98,9 +99,9 @@ class _Group:
         wanted = bounds["min" if self.is_shortest else "max"].as_py()
         if wanted is None:
             return None
-        rows = pc.if_else(pc.fill_null(pc.equal(weight, wanted), fill_value=False), batch.column("row"), None)
-        first = pc.min(rows)
-        return (wanted if self.is_shortest else -wanted, first.as_py()), pc.index(rows, first).as_py()
+        hashes = pc.if_else(pc.fill_null(pc.equal(weight, wanted), fill_value=False), batch.column("hash"), None)
+        first = pc.min(hashes)
+        return (wanted if self.is_shortest else -wanted, first.as_py()), pc.index(hashes, first).as_py()
 
 
 def choose_samples(message: ComposedMessage, wanted: Wanted, price_of: PriceOf) -> Choice:

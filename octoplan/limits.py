@@ -55,6 +55,10 @@ SOURCE_BYTES_MAX: Final = 8 * 1024**3
 """One file, also after unpacking: about 100 million rows."""
 SOURCE_FILES_MAX: Final = 1_000
 """Files that one pattern stands for."""
+STORE_LISTED_MAX: Final = 100_000
+"""Files in object storage that a pattern's beginning may stand for; each thousand costs a request."""
+STORE_LISTING_BYTES_MAX: Final = 64 * 1024**2
+"""What a store answers when it is asked for these names."""
 UNPACKED_FREE_BYTES: Final = 64 * 1024**2
 UNPACKED_RATIO_MAX: Final = 200
 """A compressed list shrinks to a third or a twentieth; what grows more than this, beyond the bytes above, is a bomb."""

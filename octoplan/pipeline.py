@@ -22,12 +22,13 @@ from octoplan import limits
 from octoplan.audience.policy import InvalidPolicy, check_invalid
 from octoplan.audience.readers.database import Connection
 from octoplan.audience.readers.download import Remote
+from octoplan.audience.readers.object_store import Stored
 from octoplan.audience.readers.source import Source, SourceFile
 from octoplan.audience.resolve import Audience, AudienceSpec, resolve_audience
 from octoplan.audience.rules import NOT_ALLOWED_SOURCE
 from octoplan.audience.sources import PlannedSuppression
 from octoplan.audience.suppression import SuppressionSpec
-from octoplan.campaign.model import Budgets, ContactSource, EnvironmentSettings
+from octoplan.campaign.model import AllowedSource, AllowedStore, Budgets, ContactSource, EnvironmentSettings
 from octoplan.campaign.project import (
     Project,
     SuppressionList,
@@ -54,6 +55,7 @@ from octoplan.plan.outgoing import Dispatch
 from octoplan.plan.price import Pricing
 from octoplan.state.home import StateReader
 from octoplan.values.local_time import load_zone
+from octoplan.values.store_address import is_store_address
 
 NO_CONNECTION: Final = Rule("audience/no-connection", "The environment has no such connection")
 UNUSABLE: Final = Rule("campaign/unusable", "The campaign cannot be used")
@@ -299,20 +301,30 @@ def _connection(setting: Setting, source: ContactSource, place: Callable[..., Pl
     if described is None:
         detail = f"the environment `{setting.environment}` has no connection `{source.connection}`"
         raise InvalidInput("the audience cannot be read", findings=[NO_CONNECTION.at(place("connection"), detail)])
-    variable = described.url.removeprefix("env/")
-    return Connection(source.connection, described.kind, variable, place("connection"))
+    return Connection(source.connection, described.kind, _variable(described.url), place("connection"))
 
 
-def _remote(setting: Setting, source: ContactSource, place: Callable[..., Place]) -> Remote | None:
-    """The file that a source names on the web, with the headers of the longest prefix that allows it."""
-    if source.address is None:
+def _remote(setting: Setting, source: ContactSource, place: Callable[..., Place]) -> Remote | Stored | None:
+    """The file that a source names elsewhere, as the longest prefix that allows it says how to get it."""
+    address = source.address
+    if address is None:
         return None
-    fitting = [each for each in setting.settings.sources if source.address.startswith(each.prefix)]
+    field = "stores" if is_store_address(address) else "sources"
+    prefixes: Sequence[AllowedSource | AllowedStore] = getattr(setting.settings, field)
+    fitting = [each for each in prefixes if address.startswith(each.prefix)]
     if not fitting:
-        detail = f"no prefix under `sources` of the environment `{setting.environment}` allows `{source.address}`"
+        detail = f"no prefix under `{field}` of the environment `{setting.environment}` allows `{address}`"
         raise InvalidInput("the audience cannot be read", findings=[NOT_ALLOWED_SOURCE.at(place("path"), detail)])
-    headers = max(fitting, key=lambda each: len(each.prefix)).headers
-    return Remote(source.address, {name: each.removeprefix("env/") for name, each in headers.items()})
+    match max(fitting, key=lambda each: len(each.prefix)):
+        case AllowedSource(headers=headers):
+            return Remote(address, {name: _variable(each) for name, each in headers.items()})
+        case AllowedStore() as store:
+            key, secret, token = map(_variable, (store.key, store.secret, store.token))
+            return Stored(address, store.region, store.endpoint, key, secret, token)
+
+
+def _variable(reference: str) -> str:
+    return reference.removeprefix("env/")
 
 
 def _accepted(campaign: Campaign) -> InvalidPolicy:

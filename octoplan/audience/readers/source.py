@@ -10,8 +10,9 @@ from typing import Final, Literal
 from octoplan.audience import rules
 from octoplan.audience.encoding import inspect_text
 from octoplan.audience.readers.database import Connection, query_database
-from octoplan.audience.readers.download import Remote, download
+from octoplan.audience.readers.download import Remote
 from octoplan.audience.readers.json_file import read_json
+from octoplan.audience.readers.object_store import Stored
 from octoplan.audience.readers.parquet import inspect_parquet
 from octoplan.audience.readers.port import Records, unreadable
 from octoplan.audience.readers.query import Query, query_files, query_sqlite
@@ -56,7 +57,7 @@ class SourceFile:
 class Source:
     """
     Where contacts come from: `files` of one kind, or a `query` over `tables`, over an SQLite file (the only one of
-    `files`), or over a `connection`. `remote` stands for a file that has to be fetched first.
+    `files`), or over a `connection`. `remote` stands for files that have to be fetched first.
 
     `kind` is `None` for "by the file's ending". `shown` is what findings call the source as a whole; `places` gives
     the place of a field such as `path`.
@@ -71,7 +72,7 @@ class Source:
     query: str | None = None
     tables: dict[str, tuple[SourceFile, ...]] = field(default_factory=dict)
     connection: Connection | None = None
-    remote: Remote | None = None
+    remote: Remote | Stored | None = None
     places: Callable[[str], Place | None] = field(default=no_place, repr=False, compare=False)
 
     @classmethod
@@ -87,8 +88,9 @@ def open_source(source: Source) -> tuple[Records, tuple[Finding, ...]]:
     :raises InvalidInput: with every finding, if it cannot be used.
     """
     if source.remote is not None:
-        path, folder = download(source.remote, source.places("path"))
-        source = replace(source, files=(SourceFile(path, source.remote.name, folder),), remote=None)
+        fetched = source.remote.fetch(source.places("path"))
+        files = tuple(SourceFile(path, name, fetched.folder) for path, name in fetched.files)
+        source = replace(source, files=files, remote=None)
     return _open_query(source) if source.kind == "sql" else _open_files(source)
 
 

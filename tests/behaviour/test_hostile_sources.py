@@ -170,3 +170,28 @@ def test_connection_that_no_environment_describes(octoplan: Octoplan, project: P
     require_refused(octoplan, project, sources, "connection:")
     url = {"source": "sql", "query": "SELECT 1", "connection": "postgresql://localhost/crm"}
     require_refused(octoplan, project, {"address": url}, "connection:")
+
+
+def test_object_storage_that_no_environment_allows(octoplan: Octoplan, project: Project) -> None:
+    """A campaign names files below an allowed folder of a bucket, and neither a store nor a key."""
+    allowed = {"prefix": "s3://acme-lists/customers/", "region": "us-east-1", "endpoint": "http://localhost:9"}
+    project.settings(environments={"sandbox": {"stores": [allowed]}})
+    outside = {
+        "bucket": "s3://acme-other/customers/a.csv",
+        "folder": "s3://acme-lists/private/a.csv",
+        "beginning": "s3://acme-lists/customers-old/a.csv",
+        "all": "s3://acme-lists/*",
+        "machine": "https://acme-lists.s3.us-east-1.amazonaws.com/customers/a.csv",
+    }
+    said = require_refused(octoplan, project, {name: {"path": path} for name, path in outside.items()}, "path:")
+    assert "the environment `sandbox`" in said
+    odd = {
+        "parent": "s3://acme-lists/customers/../private/a.csv",
+        "escaped": "s3://acme-lists/customers/%2e%2e/private/a.csv",
+        "asking": "s3://acme-lists/customers/a.csv?acl",
+        "capitals": "S3://acme-lists/customers/a.csv",
+    }
+    require_refused(octoplan, project, {name: {"path": path} for name, path in odd.items()}, "path:")
+    for field in ("endpoint", "secret", "stores"):
+        source = {"path": "s3://acme-lists/customers/a.csv", field: "http://localhost:9"}
+        require_refused(octoplan, project, {field: source}, f"{field}:")

@@ -106,7 +106,7 @@ def header_from(variable: str, place: Place | None) -> str:
     """
     value = os.environ.get(variable, "")
     if not value or not value.isascii() or not value.isprintable() or value != value.strip():
-        detail = f"the variable {variable}, which should hold a header of this source, is not set or is no header"
+        detail = f"the variable {variable}, which this source needs, is not set, or its value cannot stand in a header"
         raise unreadable(rules.BAD_CONNECTION.at(place, detail))
     return value
 

@@ -79,8 +79,8 @@ class Stored:
         """
         Fetch the file, or the files that the pattern stands for, in the order of their names.
 
-        :raises InvalidInput: if the bucket is not allowed, a variable is not set, the store does not give the whole
-            of a file, there are more than are read, or a bound is passed.
+        :raises InvalidInput: if the bucket is not allowed, a variable is not set, there is no such file, the store does
+            not give the whole of one, there are more than are read, or a bound is passed.
         """
         base = self._base()
         require_allowed_host(_allowed_as(base), place)
@@ -147,6 +147,8 @@ class _Asking:
                 detail = f"`{self._stored.address}` stands for more than {SOURCE_FILES_MAX} files"
                 hint = "or its beginning for very many others: narrow it down"
                 raise unreadable(rules.SOURCE_TOO_LARGE.at(self._place, detail, hint))
+        if not keys:
+            raise unreadable(rules.MISSING_FILE.at(self._place, f"no file is called `{self._stored.address}`"))
         return sorted(keys)
 
     def get(self, key: str, path: Path) -> None:

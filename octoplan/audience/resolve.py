@@ -102,8 +102,8 @@ class Audience:
         """
         The recipients, sorted by `hash, phone`, with the columns of `RECIPIENTS` and `v_<variable>` in name order.
 
-        May be called again, also while another iteration is under way. Where batches are cut means nothing. Every
-        column but `row`, which is for reports, depends only on the contents of the rows.
+        May be called again, also while another iteration is under way, but not after `close`. Where batches are cut
+        means nothing. Every column but `row`, which is for reports, depends only on the contents of the rows.
         """
         for batch in _gathered(chain.from_iterable(map(self._settled.batches, range(PARTITIONS)))):
             for start in range(0, len(batch), ARROW_ROWS_PER_BATCH):
@@ -155,14 +155,12 @@ def resolve_audience(spec: AudienceSpec, meter: Meter = QUIET) -> Audience:
         with Engine([*contact_files, *suppression_files], spec.threads) as engine:
             with meter.stage("suppression", estimate_rows(suppression_files)) as told:
                 for item in sources.suppressions:
-                    before = suppressed.rows
-                    findings += load_suppression(engine, item, spec.region, suppressed)
-                    told(suppressed.rows - before)
+                    findings += load_suppression(engine, item, spec.region, suppressed, told)
             with meter.stage("contacts", estimate_rows(contact_files)) as told:
                 contacts = number_contacts(engine, spec, sources, numbered, told)
                 findings += check_landlines(spec, contacts)
         settled = Partitions(recipients_schema(sources.variables), folder, "settled")
-        stack.callback(settled.clear)
+        stack.callback(settled.close)
         with meter.stage("settle", numbered.rows) as told:
             outcome = _Settling(spec, numbered, suppressed, settled).run(told)
         outcome.exclusions.merge(contacts.exclusions)

@@ -16,11 +16,11 @@ from octoplan.audience.readers.object_store import Stored
 from octoplan.audience.readers.parquet import inspect_parquet
 from octoplan.audience.readers.port import Records, unreadable
 from octoplan.audience.readers.query import Query, query_files, query_sqlite
-from octoplan.audience.readers.spool import unpack
+from octoplan.audience.readers.spool import spool, unpack
 from octoplan.audience.readers.text import read_layout
 from octoplan.audience.readers.together import join_records
 from octoplan.audience.readers.workbook import read_workbook
-from octoplan.diagnostics import Finding, InvalidInput, Place
+from octoplan.diagnostics import Finding, InvalidInput, Place, Rule
 
 FileKind = Literal["csv", "parquet", "json", "xlsx"]
 
@@ -59,6 +59,7 @@ class Source:
     Where contacts come from: `files` of one kind, or a `query` over `tables`, over an SQLite file (the only one of
     `files`), or over a `connection`. `remote` stands for files that have to be fetched first.
 
+    `if_empty` is what a file without even a header is to be called, if that is no error; it then has no rows.
     `kind` is `None` for "by the file's ending". `shown` is what findings call the source as a whole; `places` gives
     the place of a field such as `path`.
     """
@@ -73,6 +74,7 @@ class Source:
     tables: dict[str, tuple[SourceFile, ...]] = field(default_factory=dict)
     connection: Connection | None = None
     remote: Remote | Stored | None = None
+    if_empty: Rule | None = None
     places: Callable[[str], Place | None] = field(default=no_place, repr=False, compare=False)
 
     @classmethod
@@ -105,13 +107,22 @@ def _open_files(source: Source) -> tuple[Records, tuple[Finding, ...]]:
         try:
             records, found = _open_file(source, file)
         except InvalidInput as error:
-            broken.extend(error.findings)
+            if source.if_empty is not None and _is_empty(error):
+                findings.append(source.if_empty.at(place, f"`{file.shown}` holds nothing, not even a header"))
+            else:
+                broken.extend(error.findings)
         else:
             parts.append(records)
             findings.extend(found)
     if broken:
         raise unreadable(*findings, *broken)
+    if not parts:
+        return spool(source.shown, (), (), place), tuple(findings)
     return join_records(source.shown, parts, place), tuple(findings)
+
+
+def _is_empty(error: InvalidInput) -> bool:
+    return all(finding.code == rules.EMPTY_FILE.code for finding in error.findings)
 
 
 def _open_file(source: Source, file: SourceFile) -> tuple[Records, tuple[Finding, ...]]:

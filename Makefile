@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format schemas lock bench phones prove clean
+.PHONY: help demo test lint format schemas lock bench bench-messages phones prove clean
 
 help: ## Show the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
@@ -40,6 +40,9 @@ bench: $(VENV)/.dev ## Measure start-up, the send protocol, and plans of up to t
 	$(BIN)/python benchmarks/startup.py
 	$(BIN)/python -m benchmarks.protocol
 	$(BIN)/python benchmarks/audience.py
+
+bench-messages: $(VENV)/.dev ## Count requests for ten templates, and texts measured in a second
+	$(BIN)/python benchmarks/messages.py
 
 phones: $(VENV)/.dev ## Compare the fast way of reading phone numbers with the library, on two million inputs
 	$(BIN)/python -m tests.phones_comparison --inputs 2000000

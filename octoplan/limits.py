@@ -103,6 +103,9 @@ BUCKET_BITS_MAX: Final = 24
 
 # --- templates -------------------------------------------------------------------------------------------------------
 TEMPLATE_CHARACTERS_MAX: Final = 20_000
+INCLUDES_FOLDER: Final = "messages"
+"""The only folder of the project from which a template can include."""
+INCLUDE_DEPTH_MAX: Final = 5
 TEMPLATE_OUTPUT_CHARACTERS_MAX: Final = 20_000
 """One rendered value or text; well above what the API takes, well below what hurts."""
 TEMPLATE_RANGE_MAX: Final = 1_000
@@ -121,6 +124,16 @@ RENDERED_VALUES_KEPT_MAX: Final = 100_000
 """Distinct combinations of values whose rendering is remembered, for each expression; then memory starts anew."""
 MESSAGE_TEXTS_MAX: Final = 100_000
 """Different texts of one campaign; each needs a request of its own."""
+TEMPLATE_CHOICES_MAX: Final = 12
+"""`{% if %}`s whose branches are looked at one by one; each further one is rendered as a whole."""
+BRANCH_PATTERNS_MAX: Final = 512
+"""Combinations of branches that recipients take, while texts are chosen; beyond, they are grouped by identical text."""
+LAYOUT_WORK_MAX: Final = 10_000
+"""Parts of a template laid out while texts are chosen, some seconds; then the best that was found is taken."""
+MESSAGE_VARIANTS_MAX: Final = 256
+"""Texts that branches are split into; each costs every Arrow batch a pass."""
+VALUES_COUNTED_MAX: Final = 1_000
+"""Different values of a fragment that are counted to see whether a text for each would do."""
 
 # --- network ---------------------------------------------------------------------------------------------------------
 CONNECT_TIMEOUT_S: Final = 10.0

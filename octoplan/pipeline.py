@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal
 from functools import partial
+from pathlib import Path
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -38,6 +39,7 @@ from octoplan.campaign.project import (
 )
 from octoplan.campaign.protected import ProtectedLimits
 from octoplan.campaign.resolve import Campaign, FoundFile, FoundFiles
+from octoplan.campaign.source import read_source
 from octoplan.clock import Clock
 from octoplan.diagnostics import Finding, InvalidInput, Place, Rule, require_no_errors
 from octoplan.digests import DigestKey
@@ -97,7 +99,8 @@ def prepare_campaign(setting: Setting, campaign: Campaign) -> Prepared:
 
     :raises InvalidInput: with every finding, if contacts, template or values cannot be used.
     """
-    template = parse_template(campaign.model.message.template, campaign.place_in_template(1))
+    read = partial(_read_include, setting.project.root)
+    template = parse_template(campaign.model.message.template, campaign.place_in_template(1), read)
     source = MessageSource(template, campaign.model.message.vars, campaign.model.recipients.columns)
     audience = resolve_audience(_audience_spec(setting, campaign, source.recipient_variables), setting.meter)
     try:
@@ -112,7 +115,7 @@ def prepare_campaign(setting: Setting, campaign: Campaign) -> Prepared:
             dispatch=Dispatch(
                 setting.environment, campaign.identity, batch_size, request, message, _canary_hash(campaign, audience)
             ),
-            content=describe_content(campaign, audience, request, setting.account, setting.key),
+            content=describe_content(campaign, audience, request, setting.account, setting.key, template.included),
             limits=effective_limits(
                 setting.project.model, setting.settings, campaign.model, *setting.protected.limits_for(campaign)
             ),
@@ -203,6 +206,18 @@ def build_plan(
             messages_per_second=setting.settings.messages_per_second,
         ),
     )
+
+
+def _read_include(root: Path, name: str) -> str:
+    """
+    A file that a template includes.
+
+    :raises InvalidInput: if it is not a text inside the folder.
+    """
+    source, findings = read_source(root, f"{limits.INCLUDES_FOLDER}/{name}", bytes_max=limits.CAMPAIGN_FILE_BYTES_MAX)
+    if source is None:
+        raise InvalidInput("A file that the template includes cannot be used.", findings=findings)
+    return source.text
 
 
 def _finding(campaign: Campaign, error: InvalidInput) -> Finding:

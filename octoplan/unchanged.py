@@ -149,12 +149,14 @@ def _text(campaign: Campaign) -> str:
 def _may_be_kept(campaign: Campaign, state: CampaignState | None, setting: Setting, *, is_offline: bool) -> bool:
     """
     Online only what was sent: of everything else prices are asked. A query, or an address on the web, may give more
-    than files show, and a growing audience waits for a time that depends on what was sent.
+    than files show, a growing audience waits for a time that depends on what was sent, and a template may include
+    others.
     """
     sources = [campaign.model.recipients, *(each.model for each in setting.project.suppression)]
     is_sent = state is not None and bool(state.batches)
     is_settled = state is None or not state.in_phase(Phase.OPEN)
     is_kept = is_settled and (is_offline or is_sent) and campaign.model.audience == "frozen"
+    is_kept = is_kept and "include" not in campaign.model.message.template
     return is_kept and all(source.source != "sql" and source.address is None for source in sources)
 
 

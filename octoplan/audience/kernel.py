@@ -174,28 +174,32 @@ def leading_bits(digits: pa.StringArray) -> pa.UInt64Array:
 
 @dataclass(frozen=True, slots=True)
 class Winners:
-    """One row a number, in the order of recipients (columns of `row_schema`), and who lost to them."""
+    """
+    One row a number, and who lost to them.
+
+    `rows` (columns of `row_schema`) are all of the partition, as they came; `order` are the indices of the winners
+    among them, in the order of recipients, and `phones` their numbers.
+    """
 
     rows: pa.Table
+    order: pa.UInt64Array
+    phones: pa.StringArray = field(repr=False)
     exclusions: Exclusions
-
-    @property
-    def phones(self) -> pa.StringArray:
-        """Their numbers, one array."""
-        return _one(self.rows.column("phone"))
 
 
 def choose(rows: pa.Table) -> Winners:
     """One row for each number among `rows` (columns of `row_schema`, any order)."""
     exclusions = Exclusions()
-    order = pc.array_sort_indices(_one(rows.column("hash")))
-    shared = _beside_an_equal(_one(rows.column("hash")).take(order))
+    rows = rows.combine_chunks()
+    hashes, phones = _one(rows.column("hash")), _one(rows.column("phone"))
+    order = pc.array_sort_indices(hashes)
+    shared = _beside_an_equal(hashes.take(order))
     if shared is not None:
         some, first = _by_row_key(rows, order.filter(shared))
         exclusions.add(rules.DUPLICATE, _one(rows.column("row")).take(some.filter(pc.invert(first))))
         wins = pc.replace_with_mask(pc.invert(shared), shared, first)
         order = pc.replace_with_mask(order, shared, some).filter(wins)
-    return Winners(rows.take(order), exclusions)
+    return Winners(rows, order, phones.take(order), exclusions)
 
 
 def _beside_an_equal(hashes: pa.UInt64Array) -> pa.BooleanArray | None:
@@ -237,12 +241,11 @@ def cut_at(reason: str, winners: Iterable[Winners], allowed: pa.Array | None, nu
     """
     left = numbers
     for each in winners:
-        rows = each.rows
-        if allowed is not None:
-            rows = rows.filter(pc.is_in(each.phones, value_set=allowed))
-        if left < rows.num_rows:
-            return Cut(reason, rows.column("hash")[left].as_py(), rows.column("phone")[left].as_py())
-        left -= rows.num_rows
+        order = each.order if allowed is None else each.order.filter(pc.is_in(each.phones, value_set=allowed))
+        if left < len(order):
+            at = order[left].as_py()
+            return Cut(reason, each.rows.column("hash")[at].as_py(), each.rows.column("phone")[at].as_py())
+        left -= len(order)
     return None
 
 
@@ -270,33 +273,42 @@ def divide(
     """
     exclusions = Exclusions()
     exclusions.merge(winners.exclusions)
-    rows, phones = winners.rows, winners.phones
+    rows, order, phones = winners.rows, winners.order, winners.phones
+    numbers, hashes = _one(rows.column("row")), _one(rows.column("hash"))
+
+    def leave(reason: str, stays: pa.BooleanArray) -> None:
+        nonlocal order, phones
+        exclusions.add(reason, numbers.take(order.filter(pc.invert(stays))))
+        order, phones = order.filter(stays), phones.filter(stays)
+
     off = pc.is_in(phones, value_set=suppressed)
     taken_off = phones.filter(off)
     if len(taken_off):
-        exclusions.add(rules.SUPPRESSED, _one(rows.column("row")).filter(off))
-        rows = rows.filter(pc.invert(off))
+        leave(rules.SUPPRESSED, pc.invert(off))
     if allowed is not None:
-        may = pc.is_in(_one(rows.column("phone")), value_set=allowed)
-        exclusions.add(rules.NOT_ALLOWED, _one(rows.column("row")).filter(pc.invert(may)))
-        rows = rows.filter(may)
+        leave(rules.NOT_ALLOWED, pc.is_in(phones, value_set=allowed))
     for cut in cuts:
-        within = _is_before(rows, cut)
-        exclusions.add(cut.reason, _one(rows.column("row")).filter(pc.invert(within)))
-        rows = rows.filter(within)
-    return Divided(_recipients(rows, schema), taken_off, _counted(rows.column("country")), exclusions)
+        leave(cut.reason, _is_before(hashes.take(order), phones, cut))
+    recipients = _recipients(rows, order, phones, schema)
+    return Divided(recipients, taken_off, _counted(recipients.column("country")), exclusions)
 
 
-def _is_before(rows: pa.Table, cut: Cut) -> pa.BooleanArray:
-    hashes, end = _one(rows.column("hash")), pa.scalar(cut.hash, pa.uint64())
-    beside = pc.and_(pc.equal(hashes, end), pc.less(_one(rows.column("phone")), cut.phone))
-    return pc.or_(pc.less(hashes, end), beside)
+def _is_before(hashes: pa.UInt64Array, phones: pa.StringArray, cut: Cut) -> pa.BooleanArray:
+    end = pa.scalar(cut.hash, pa.uint64())
+    return pc.or_(pc.less(hashes, end), pc.and_(pc.equal(hashes, end), pc.less(phones, cut.phone)))
 
 
-def _recipients(rows: pa.Table, schema: pa.Schema) -> pa.Table:
-    plain = [_one(rows.column(name)) for name in RECIPIENTS.names]
-    values = [_one(rows.column(f"v{number}")).dictionary_encode() for number in range(len(schema) - len(plain))]
-    return pa.Table.from_arrays([*plain, *(value.cast(VALUE) for value in values)], schema=schema)
+def _recipients(rows: pa.Table, order: pa.UInt64Array, phones: pa.StringArray, schema: pa.Schema) -> pa.Table:
+    hashes, countries, numbers = (_one(rows.column(name)).take(order) for name in ("hash", "country", "row"))
+    names = (f"v{number}" for number in range(len(schema) - len(RECIPIENTS)))
+    values = (_taken(_one(rows.column(name)).dictionary_encode(), order) for name in names)
+    return pa.Table.from_arrays([hashes, phones, countries, numbers, *values], schema=schema)
+
+
+def _taken(column: pa.DictionaryArray, order: pa.UInt64Array) -> pa.DictionaryArray:
+    """The values of some rows, each distinct one once and in the order in which they come; few texts are moved."""
+    codes = column.indices.take(order).dictionary_encode()
+    return pa.DictionaryArray.from_arrays(codes.indices, column.dictionary.take(codes.dictionary)).cast(VALUE)
 
 
 def _counted(column: pa.ChunkedArray) -> Counter[str]:

@@ -30,7 +30,7 @@ BULK_ROWS: Final = 10_000
 """From here on the query pays: to plan it takes as long as to read some 5,000 numbers one by one."""
 _FREQUENT_SHARE: Final = 0.005
 
-_ANSWER: Final = pa.struct([("n", pa.uint64()), ("country", pa.string()), ("reason", pa.string())])
+_ANSWER: Final = pa.struct([("n", pa.string()), ("country", pa.string()), ("reason", pa.string())])
 
 
 class PhoneRules:
@@ -59,8 +59,8 @@ class PhoneRules:
 
     def select(self, relation: str, column: str, codes: Sequence[int] | None = None, *, world: bool = True) -> str:
         """
-        A query: all columns of `relation` (a name, a call or a query in parentheses), then `n` (UBIGINT: E.164 without
-        the plus sign), `country`, `reason` and `odd`.
+        A query: all columns of `relation` (a name, a call or a query in parentheses), then `n` (E.164 without the
+        plus sign), `country`, `reason` and `odd`.
 
         The first three are what `read_line` answers for the text in `column`, but where `odd` is not null: there the
         library has to read that text, see `answer`. The four names and those that start with `~` must be free.
@@ -82,7 +82,7 @@ class PhoneRules:
     def select_odd(self, relation: str, column: str) -> str:
         """The columns of `select`, but every text is odd: for so few rows that to plan costs more than it saves."""
         text = quote_name(column)
-        return f"""SELECT *, NULL::UBIGINT AS n, NULL::VARCHAR AS country,
+        return f"""SELECT *, NULL::VARCHAR AS n, NULL::VARCHAR AS country,
             CASE WHEN {text} IS NULL THEN '{rules.EMPTY_NUMBER}' END AS reason, {text} AS odd FROM {relation}"""  # noqa: S608
 
     def answer(self, rows: pa.RecordBatch) -> pa.RecordBatch:
@@ -113,9 +113,9 @@ class PhoneRules:
             return int(code[0])
         return self._home.code if self._home and digits and not abroad else None
 
-    def _read_odd(self, text: str) -> tuple[int | None, str | None, str | None]:
+    def _read_odd(self, text: str) -> tuple[str | None, str | None, str | None]:
         phone, country, reason = read_line(text, self.region)
-        return int(phone) if phone else None, country, reason
+        return phone.removeprefix("+") if phone else None, country, reason
 
 
 def _read_home(region: str, store: PatternStore) -> Home:

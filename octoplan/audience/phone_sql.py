@@ -240,7 +240,7 @@ def _answer(text: str) -> dict[str, str]:
     kept = 'substr("~rest", 1 + CAST("~fate"[1:2] AS UTINYINT))'
     national = _case([(overseas, f"ltrim({kept}, '0')")], kept)
     return {
-        "n": _case([(found, 'CAST("~plain" AS UBIGINT)'), (number, f'CAST("~fate"[7:] || {national} AS UBIGINT)')]),
+        "n": _case([(found, '"~plain"'), (number, f'"~fate"[7:] || {national}')]),
         "country": _case([(found, '"~found"'), (number, 'rtrim("~fate"[3:5])')]),
         "reason": _case(
             [

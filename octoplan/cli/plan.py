@@ -10,7 +10,7 @@ from typing import Any, Literal
 import click
 
 from octoplan.cli.outputs import Output, emit, output_option, require_one_stdout
-from octoplan.cli.planning import Planned, Selection, endpoint_of, planning, timings_option
+from octoplan.cli.planning import Planned, Selection, endpoint_of, planning, timings_option, verify_plan
 from octoplan.cli.pricing import chosen_simulation, offline_option, open_pricing, simulate_option
 from octoplan.cli.terminal import colour_on, width
 from octoplan.cli.wiring import campaign_option, environment_option, open_gateway, open_workspace
@@ -30,6 +30,7 @@ from octoplan.views.timings import render_timings
 @click.option("--out", type=click.Path(path_type=Path), help="Save the plan for `octoplan apply FILE`.")
 @simulate_option
 @offline_option
+@click.option("--verify", is_flag=True, help="Also render every message as a whole and compare it with what is sent.")
 @click.option("--detailed-exitcode", is_flag=True, help="Exit 2 if apply would send something.")
 @click.option("--no-cache", is_flag=True, help="Check every list anew, also one that did not change.")
 @timings_option
@@ -43,6 +44,7 @@ def command(
     out: Path | None,
     simulate: str | None,
     offline: bool,
+    verify: bool,
     detailed_exitcode: bool,
     no_cache: bool,
     wants_timings: bool,
@@ -62,7 +64,7 @@ def command(
         pricing = stack.enter_context(open_pricing(workspace, asked, recalls=out is None))
         selection = Selection(campaigns, paths)
         # What a program reads or apply takes is never from the cache.
-        is_for_eyes = out is None and all(output.kind == "text" for output in chosen)
+        is_for_eyes = out is None and not verify and all(output.kind == "text" for output in chosen)
         cache: Literal["use", "renew"] = "use" if is_for_eyes and not no_cache else "renew"
         planned = stack.enter_context(
             planning(workspace, prices, selection, endpoint=endpoint_of(workspace), cache=cache, pricing=pricing)
@@ -71,6 +73,9 @@ def command(
         for campaign, since in planned.unchanged_since.items():
             told = f"{campaign}: unchanged since {since:%Y-%m-%d %H:%M:%S} UTC, from the cache"
             click.echo(f"{told} (`--no-cache` checks it anew).", err=True)
+        if verify:
+            for line in verify_plan(planned.prepared):
+                click.echo(line, err=True)
         click.echo(render_findings(plan.findings, colour=colour_on(sys.stderr)), err=True, nl=False)
         key = workspace.home.key
         renderers = {

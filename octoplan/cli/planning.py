@@ -180,6 +180,23 @@ def _require_same_balance(workspace: Workspace, before: Balance, after: Balance,
         )
 
 
+def verify_plan(prepared: Sequence[Prepared]) -> Iterator[str]:
+    """
+    Render every message as a whole and compare it with what would be sent; one line a campaign.
+
+    :raises RuntimeError: if one differs, which is a bug of octoplan's: nothing may be sent then.
+    """
+    for each in prepared:
+        found = each.dispatch.message.verify()
+        if found.different:
+            rows = ", ".join(str(row) for row in found.rows)
+            raise RuntimeError(
+                f"{each.campaign.id}: {found.different:,} of {found.recipients:,} messages differ from the template "
+                f"(records {rows})"
+            )
+        yield f"{each.campaign.id}: {found.recipients:,} messages verified, each as the template renders it"
+
+
 def require_home_knows_lock(workspace: Workspace, reader: StateReader) -> None:
     """
     Refuse a state home that is behind the lock file: it would write to people a second time.

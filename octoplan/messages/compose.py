@@ -15,7 +15,8 @@ import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final, Literal, Protocol
+from functools import partial
+from typing import Final
 
 import duckdb
 import pyarrow as pa
@@ -29,15 +30,20 @@ from octoplan.limits import (
     ENGINE_MEMORY,
     MERGE_VALUE_CHARACTERS_MAX,
     MESSAGE_TEXTS_MAX,
+    TEMPLATE_OUTPUT_CHARACTERS_MAX,
     TEXT_CHARACTERS_MAX,
     UCS2_UNITS_MAX,
 )
 from octoplan.messages import rules
-from octoplan.messages.compiler import CompiledText, Slot, compile_template
-from octoplan.messages.evaluate import Evaluator, Values
+from octoplan.messages.compiler import Form, Mode, Study, Variant, choose_form, flat_form
+from octoplan.messages.evaluate import Evaluator, Values, join_values
+from octoplan.messages.layout import Field, Fixed, cut_text
 from octoplan.messages.measure import Piece, join_pieces, measure_pieces
+from octoplan.messages.reading import Reader, Reading, fragments_of
 from octoplan.messages.statistics import MessageStatistics, Tally
-from octoplan.messages.template import Fault, ParsedTemplate, Renderer, TemplateBody, place_of, read_body
+from octoplan.messages.template import Fault, ParsedTemplate, Renderer, TemplateBody, read_body
+from octoplan.messages.unfold import Part, unfold
+from octoplan.messages.verify import Verification, verify_messages
 from octoplan.values.sms_size import SizeColumns
 
 FILLED: Final = pa.schema(
@@ -55,7 +61,6 @@ FILLED: Final = pa.schema(
 )
 """Messages as they arrive on the phone, in the order of the audience: by `hash, phone`."""
 
-Mode = Literal["merge", "grouped"]
 AudienceBatches = Callable[[], Iterator[pa.RecordBatch]]
 """Gives the recipients (columns of `RECIPIENTS`, then `v_<variable>`) from the start, the same rows at each call."""
 
@@ -80,13 +85,35 @@ class MessageSource:
 
 @dataclass(frozen=True, slots=True)
 class SlotUse:
-    """A merge field and what fills it, for the plan."""
+    """A merge field and what fills it, for the plan; `piece` counts the merge fields over which one value is cut."""
 
     name: str
     source: str
+    piece: tuple[int, int] = (1, 1)
 
     def __str__(self) -> str:
-        return f"{{{self.name}}} <- {self.source}"
+        return f"{{{self.name}}} <- {self.filled_by}"
+
+    @property
+    def filled_by(self) -> str:
+        """What fills it, and which piece of that."""
+        number, count = self.piece
+        return self.source if count == 1 else f"{self.source} (piece {number} of {count})"
+
+
+@dataclass(frozen=True, slots=True)
+class TextUse:
+    """
+    A text of the API for the plan, with the template's own words where recipients get different ones.
+
+    `conditions` say who gets it, nothing for everybody. `texts` is how many there are of it.
+    """
+
+    text: str
+    conditions: tuple[str, ...]
+    slots: tuple[SlotUse, ...]
+    recipients: int
+    texts: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,17 +121,26 @@ class ComposedMessage:
     """
     What is sent to each recipient of a campaign.
 
-    `texts` are the API's, with `{param1}` and the like; `reason` says why recipients are grouped by identical text, and
-    is `None` for merge fields. `findings` are warnings.
+    `texts` are the API's, with `{param1}` and the like; `mode` is `merge` for one text, `variants` for one a branch or
+    value, `grouped` for one a rendering, and `reason` says why it is not one. `uses` are the texts by what makes them.
+    `renderings` counts different renderings by how many recipients each has; `None` for too many to count. `findings`
+    are warnings.
     """
 
     texts: tuple[str, ...] = field(repr=False)
-    slots: tuple[SlotUse, ...]
+    uses: tuple[TextUse, ...] = field(repr=False)
     mode: Mode
     reason: str | None
     findings: tuple[Finding, ...]
     statistics: MessageStatistics
+    renderings: Mapping[int, int] | None
     _fill: Callable[[], Iterator[Filled]] = field(repr=False)
+    _verify: Callable[[], Verification] = field(repr=False)
+
+    @property
+    def slots(self) -> tuple[SlotUse, ...]:
+        """The merge fields, if there is one text."""
+        return self.uses[0].slots if len(self.uses) == 1 else ()
 
     @property
     def recipients_per_text(self) -> tuple[int, ...]:
@@ -123,6 +159,10 @@ class ComposedMessage:
         """What each recipient reads, with the columns of `FILLED`; personal data, for the preview only."""
         return (filled.texts() for filled in self._fill())
 
+    def verify(self) -> Verification:
+        """Render the whole template for every recipient, and compare; some 20 us each."""
+        return self._verify()
+
 
 def compose_message(
     source: MessageSource, audience_batches: AudienceBatches, told: Callable[[int], None] = lambda _: None
@@ -134,21 +174,14 @@ def compose_message(
 
     :raises InvalidInput: with all findings, counted over all rows.
     """
-    compiled = compile_template(source.template, source.variables)
-    if isinstance(compiled, CompiledText):
-        merging = _Merging(compiled, source)
-        survey = _survey(merging, audience_batches, told)
-        if merging.longest_reason is None:
-            texts = {compiled.api_text: 0}
-            return _composed(source, survey, texts, lambda: _Merging(compiled, source), audience_batches, None)
-        reason = merging.longest_reason
-    else:
-        reason = compiled.reason
-    grouping = _Grouping(source, {})
-    survey = _survey(grouping, audience_batches, told)
-    ranked = {text: rank for rank, text in enumerate(sorted(grouping.texts))}
-    survey.ranks = {number: ranked[text] for text, number in grouping.texts.items()}
-    return _composed(source, survey, ranked, lambda: _Grouping(source, ranked), audience_batches, reason)
+    parts = unfold(source.template, source.variables)
+    reader = Reader(parts, source.variables)
+    form = flat_form(parts)
+    if form is None or (survey := _survey(_Way(form, parts, reader), audience_batches, told)).is_too_long:
+        study = _study(parts, reader.again(), audience_batches)
+        form = choose_form(parts, study)
+        survey = _survey(_Way(form, parts, reader), audience_batches, told)
+    return _composed(source, survey, audience_batches)
 
 
 def contact_column(values: Sequence[tuple[str, Values]], phones: pa.StringArray) -> pa.StringArray:
@@ -227,85 +260,121 @@ def _count(column: pa.BooleanArray) -> int:
     return pc.sum(column).as_py() or 0
 
 
-class _Way(Protocol):
-    """A way to make messages: merge fields, or a text of its own for each distinct rendering."""
+class _Way:
+    """Makes messages in one form; `texts` numbers them in the order in which they turn up, or as they were ranked."""
 
-    def fill(self, rows: pa.RecordBatch) -> Filled:
-        """Compose one Arrow batch of recipients."""
-        ...
+    def __init__(self, form: Form, parts: Sequence[Part], reader: Reader, texts: dict[str, int] | None = None) -> None:
+        self.form = form
+        self.parts = parts
+        self.reader = reader.again()
+        self.texts: dict[str, int] = {} if texts is None else texts
+        self.uses = sum(1 for _ in fragments_of(parts))
+        self.is_too_long = False
+        self.endless = 0
+        if len(form.variants) == 1 and not form.variants[0].is_fixed:
+            self.texts.setdefault(_api_text(form.variants[0], {}), 0)
 
-    @property
-    def faults(self) -> Counter[Fault]:
-        """Rows for which nothing could be composed, by reason."""
-        ...
+    def fill(self, rows: pa.RecordBatch) -> Iterator[tuple[int, Filled]]:
+        """Compose one Arrow batch of recipients: for each variant that occurs, its number and its recipients."""
+        reading = self.reader.read(rows)
+        rows, reading = self._bounded(rows, reading)
+        for number, variant in enumerate(self.form.variants):
+            mine = _takers(variant, reading)
+            if mine is None:
+                yield number, self._filled(variant, rows, reading)
+            elif pc.any(mine).as_py():
+                yield number, self._filled(variant, rows.filter(mine), reading.filter(mine))
+
+    def _bounded(self, rows: pa.RecordBatch, reading: Reading) -> tuple[pa.RecordBatch, Reading]:
+        """Without recipients whose text would be so long that joining it would hurt."""
+        lengths = (pc.max(pc.utf8_length(each.texts)).as_py() or 0 for each in reading.values.values())
+        if sum(lengths) * self.uses <= TEMPLATE_OUTPUT_CHARACTERS_MAX:
+            return rows, reading
+        kept = pc.less_equal(pc.fill_null(reading.lengths(self.parts), 0), TEMPLATE_OUTPUT_CHARACTERS_MAX)
+        self.endless += len(kept) - (pc.sum(kept).as_py() or 0)
+        return rows.filter(kept), reading.filter(kept)
+
+    def _filled(self, variant: Variant, rows: pa.RecordBatch, reading: Reading) -> Filled:
+        runs = {
+            piece: reading.text_of(piece.run.parts)
+            for piece in dict.fromkeys(variant.pieces)
+            if not isinstance(piece, str)
+        }
+        pieces = [piece if isinstance(piece, str) else runs[piece] for piece in variant.pieces]
+        values: dict[str, Values] = {}
+        for each in variant.fields:
+            values |= self._cut(each, runs[each])
+        return Filled.of(rows, self._numbers(variant, runs, rows.num_rows), pieces, dict(sorted(values.items())))
+
+    def _cut(self, each: Field, value: Values) -> dict[str, Values]:
+        if len(each.slots) == 1:
+            # A text that no row has is in the dictionary only where texts are chosen from what rows have.
+            longest = pc.max(pc.utf8_length(value.texts)).as_py() or 0
+            if longest > MERGE_VALUE_CHARACTERS_MAX:
+                used = value.texts.take(pc.unique(value.codes))
+                self.is_too_long |= (pc.max(pc.utf8_length(used)).as_py() or 0) > MERGE_VALUE_CHARACTERS_MAX
+            return {each.slots[0]: value}
+        count = len(each.slots)
+        used = set(pc.unique(value.codes).to_pylist())
+        cuts = [
+            cut_text(text, count) if number in used and text is not None else [None] * count
+            for number, text in enumerate(value.texts.to_pylist())
+        ]
+        columns = zip(*cuts, strict=True) if cuts else [[]] * count
+        return {
+            slot: Values(value.codes, pa.array(column, pa.string()))
+            for slot, column in zip(each.slots, columns, strict=True)
+        }
+
+    def _numbers(self, variant: Variant, runs: Mapping[Field | Fixed, Values], count: int) -> pa.Int32Array:
+        """The number of each recipient's text."""
+        if not variant.is_fixed:
+            number = self.texts.setdefault(_api_text(variant, {}), len(self.texts))
+            return pa.repeat(pa.scalar(number, pa.int32()), count)
+        pieces = [
+            runs[piece] if isinstance(piece, Fixed) else piece if isinstance(piece, str) else _placeholders(piece)
+            for piece in variant.pieces
+        ]
+        used = Values.of(join_values(pieces, count).rows())  # only texts that a row has may be numbered
+        numbers = [
+            0 if text is None else self.texts.setdefault(text, len(self.texts)) for text in used.texts.to_pylist()
+        ]
+        return pa.array(numbers, pa.int32()).take(used.codes)
 
     @property
     def is_over(self) -> bool:
         """Whether this way has turned out not to do, so that nothing more needs to be read."""
-        ...
+        return self.is_too_long or len(self.texts) > MESSAGE_TEXTS_MAX
 
 
-class _Merging:
-    """One text of the API, a value for each merge field."""
-
-    def __init__(self, compiled: CompiledText, source: MessageSource) -> None:
-        self.compiled = compiled
-        self.evaluators = {slot.name: _slot_evaluator(slot, source.variables) for slot in compiled.slots}
-        self.longest_reason: str | None = None
-
-    def fill(self, rows: pa.RecordBatch) -> Filled:
-        values = {name: evaluator.evaluate(rows) for name, evaluator in self.evaluators.items()}
-        self._note_long_value(values)
-        pieces = [part if isinstance(part, str) else values[part.name] for part in self.compiled.parts]
-        return Filled.of(rows, pa.repeat(pa.scalar(0, pa.int32()), rows.num_rows), pieces, values)
-
-    def _note_long_value(self, values: Mapping[str, Values]) -> None:
-        for slot in self.compiled.slots:
-            # A text that no row has is in the dictionary only if another row of the same reading has it.
-            longest = pc.max(pc.utf8_length(values[slot.name].texts)).as_py() or 0
-            if longest > MERGE_VALUE_CHARACTERS_MAX and self.longest_reason is None:
-                self.longest_reason = (
-                    f"`{slot.source}` is longer than {MERGE_VALUE_CHARACTERS_MAX} characters for a recipient"
-                )
-
-    @property
-    def faults(self) -> Counter[Fault]:
-        return sum((evaluator.faults for evaluator in self.evaluators.values()), Counter[Fault]())
-
-    @property
-    def is_over(self) -> bool:
-        return self.longest_reason is not None
+def _placeholders(piece: Field) -> str:
+    return "".join(f"{{{slot}}}" for slot in piece.slots)
 
 
-class _Grouping:
-    """The whole template rendered, each different text numbered in the order in which it turns up."""
-
-    def __init__(self, source: MessageSource, texts: dict[str, int]) -> None:
-        body = read_body(source.template, source.variables)
-        self.evaluator = Evaluator(Renderer(body.tree.body), source.recipient_variables, source.variables)
-        self.texts = texts
-
-    def fill(self, rows: pa.RecordBatch) -> Filled:
-        rendered = self.evaluator.evaluate(rows)
-        used = Values.of(rendered.rows())  # only texts that a row has may be numbered
-        numbers = [
-            0 if text is None else self.texts.setdefault(text, len(self.texts)) for text in used.texts.to_pylist()
-        ]
-        return Filled.of(rows, pa.array(numbers, pa.int32()).take(used.codes), [used], {})
-
-    @property
-    def faults(self) -> Counter[Fault]:
-        return self.evaluator.faults
-
-    @property
-    def is_over(self) -> bool:
-        return len(self.texts) > MESSAGE_TEXTS_MAX
+def _api_text(variant: Variant, shown: Mapping[Fixed, str]) -> str:
+    """The text as the API takes it, `Bonjour {first_name}`, with something `shown` for what is different."""
+    return "".join(
+        piece if isinstance(piece, str) else shown[piece] if isinstance(piece, Fixed) else _placeholders(piece)
+        for piece in variant.pieces
+    )
 
 
-def _slot_evaluator(slot: Slot, variables: Mapping[str, str]) -> Evaluator:
-    columns = tuple(sorted(slot.names - variables.keys()))
-    expression = slot.expressions[0].index if len(slot.expressions) == 1 else None
-    return Evaluator(slot.renderer(), columns, variables, slot.plain in columns, expression)
+def _takers(variant: Variant, reading: Reading) -> pa.BooleanArray | None:
+    """Who takes the branches of a variant; `None` for everybody."""
+    mine = None
+    for number, branch in variant.branches:
+        taken = pc.fill_null(pc.equal(reading.taken[number], branch), fill_value=False)
+        mine = taken if mine is None else pc.and_(mine, taken)
+    return mine
+
+
+def _study(parts: Sequence[Part], reader: Reader, audience_batches: AudienceBatches) -> Study:
+    study = Study(parts)
+    for rows in audience_batches():
+        study.add(reader.read(rows))
+        if study.is_over:
+            break
+    return study
 
 
 def _sorted_by_text(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
@@ -334,53 +403,91 @@ class _Survey:
 
     way: _Way
     tally: Tally = field(default_factory=Tally)
+    takers: Counter[int] = field(default_factory=Counter)
+    texts: dict[int, set[int]] = field(default_factory=dict)
     too_long: int = 0
     empty: int = 0
-    ranks: Mapping[int, int] = field(default_factory=lambda: {0: 0})
 
-    def add(self, filled: Filled) -> None:
-        """Count one Arrow batch."""
+    @property
+    def is_too_long(self) -> bool:
+        """Whether a value does not fit its merge field."""
+        return self.way.is_too_long
+
+    def add(self, number: int, filled: Filled) -> None:
+        """Count the recipients of one variant in an Arrow batch."""
         self.tally.add(filled.rows, filled.text, filled.size, filled.pieces)
+        self.takers[number] += filled.rows.num_rows
+        self.texts.setdefault(number, set()).update(pc.unique(filled.text).to_pylist())
         self.too_long += filled.too_long
         self.empty += filled.empty
 
 
 def _survey(way: _Way, audience_batches: AudienceBatches, told: Callable[[int], None]) -> _Survey:
     survey = _Survey(way)
-    for filled in ahead(_filled(way, audience_batches())):
-        survey.add(filled)
+    for number, filled in ahead(_filled(way, audience_batches())):
+        survey.add(number, filled)
         told(filled.rows.num_rows)
     return survey
 
 
-def _filled(way: _Way, batches: Iterable[pa.RecordBatch]) -> Iterator[Filled]:
-    """One thread does all of it, evaluators and the decision to stop: what was read does not depend on time."""
+def _filled(way: _Way, batches: Iterable[pa.RecordBatch]) -> Iterator[tuple[int, Filled]]:
+    """One thread does all of it, evaluators and the decision to stop; so what was read does not depend on time."""
     for rows in batches:
-        yield way.fill(rows)
+        yield from way.fill(rows)
         if way.is_over:
             return
 
 
-def _composed(
-    source: MessageSource,
-    survey: _Survey,
-    texts: Mapping[str, int],
-    way: Callable[[], _Way],
-    audience_batches: AudienceBatches,
-    reason: str | None,
-) -> ComposedMessage:
-    findings = [*source.template.findings, *_check_faults(source, survey.way.faults)]
-    findings += _check_texts(source, survey, texts)
-    slots = survey.way.compiled.slots if isinstance(survey.way, _Merging) else ()
+def _composed(source: MessageSource, survey: _Survey, audience_batches: AudienceBatches) -> ComposedMessage:
+    way = survey.way
+    ranked = {text: rank for rank, text in enumerate(sorted(way.texts))}
+    findings = [*source.template.findings, *_check_faults(source, way.reader.faults)]
+    findings += _check_texts(source, survey, ranked)
     return ComposedMessage(
-        texts=tuple(texts),
-        slots=tuple(SlotUse(slot.name, slot.source) for slot in slots),
-        mode="merge" if reason is None else "grouped",
-        reason=reason,
+        texts=tuple(ranked),
+        uses=tuple(_use(number, variant, survey) for number, variant in enumerate(way.form.variants)),
+        mode=way.form.mode,
+        reason=way.form.reason,
         findings=require_no_errors(findings, "The message cannot be composed."),
-        statistics=survey.tally.finish(survey.ranks),
-        _fill=lambda: map(way().fill, audience_batches()),
+        statistics=survey.tally.finish({number: ranked[text] for text, number in way.texts.items()}),
+        renderings=survey.tally.renderings(),
+        _fill=lambda: _filled_again(_Way(way.form, way.parts, way.reader, dict(ranked)), audience_batches()),
+        _verify=lambda: _verified(
+            source, _Way(way.form, way.parts, way.reader, dict(ranked)), ranked, audience_batches()
+        ),
     )
+
+
+def _verified(
+    source: MessageSource, way: _Way, texts: Iterable[str], batches: Iterable[pa.RecordBatch]
+) -> Verification:
+    body = read_body(source.template, source.variables)
+    whole = Evaluator(Renderer(body.tree.body), source.recipient_variables, source.variables)
+    compared = ((rows, partial(_sent, way, rows)) for rows in batches)
+    return verify_messages(whole, tuple(texts), compared)
+
+
+def _sent(way: _Way, rows: pa.RecordBatch) -> Iterator[tuple[pa.RecordBatch, pa.RecordBatch]]:
+    for _, filled in way.fill(rows):
+        yield filled.rows, filled.messages()
+
+
+def _filled_again(way: _Way, batches: Iterable[pa.RecordBatch]) -> Iterator[Filled]:
+    for rows in batches:
+        for _, filled in way.fill(rows):
+            yield filled
+
+
+def _use(number: int, variant: Variant, survey: _Survey) -> TextUse:
+    shown = {piece: piece.run.shown for piece in variant.pieces if isinstance(piece, Fixed)}
+    slots = tuple(
+        SlotUse(slot, each.run.source, (place, len(each.slots)))
+        for each in variant.fields
+        for place, slot in enumerate(each.slots, 1)
+    )
+    slots = tuple(sorted(slots, key=lambda slot: slot.name))
+    texts = len(survey.texts.get(number, ()))
+    return TextUse(_api_text(variant, shown), variant.conditions, slots, survey.takers[number], texts)
 
 
 def _check_faults(source: MessageSource, faults: Mapping[Fault, int]) -> Iterator[Finding]:
@@ -389,7 +496,7 @@ def _check_faults(source: MessageSource, faults: Mapping[Fault, int]) -> Iterato
     for fault in ordered:
         expression = None if fault.expression is None else body.expressions[fault.expression]
         line = 1 if expression is None else expression.line
-        place = place_of(source.template.source, source.template.place, line)
+        place = source.template.place_at(line)
         detail = f"{_subject(source, fault, body)}: {_rows(faults[fault])}."
         yield fault.rule.at(place, detail, rules.HINTS.get(fault.rule))
 
@@ -416,6 +523,9 @@ def _rows(count: int) -> str:
 
 def _check_texts(source: MessageSource, survey: _Survey, texts: Iterable[str]) -> Iterator[Finding]:
     place = source.template.place
+    endless = survey.way.endless
+    if endless:
+        yield rules.UNBOUNDED.at(place, f"the template: {_rows(endless)}.", rules.HINTS[rules.UNBOUNDED])
     if survey.empty:
         yield rules.EMPTY_TEXT.at(place, f"Nothing but white space is left for {_rows(survey.empty)}.")
     longest = f"{TEXT_CHARACTERS_MAX:,} characters, or {UCS2_UNITS_MAX} units in UCS-2"
@@ -425,8 +535,9 @@ def _check_texts(source: MessageSource, survey: _Survey, texts: Iterable[str]) -
     elif any(len(text) > TEXT_CHARACTERS_MAX for text in texts):
         detail = f"With its merge fields, the API's text is longer than {TEXT_CHARACTERS_MAX:,} characters."
         yield rules.TEXT_TOO_LONG.at(place, detail, "shorten the text")
-    if isinstance(survey.way, _Grouping) and survey.way.is_over:
+    if survey.way.is_over:
         detail = f"There are more than {MESSAGE_TEXTS_MAX:,}, and each needs a request of its own."
         yield rules.TOO_MANY_TEXTS.at(place, detail, "write expressions of at most 50 characters, without `{% if %}`")
-    if isinstance(survey.way, _Grouping) and any(rules.PLACEHOLDER.search(text) for text in texts):
+    has_fields = any(variant.fields for variant in survey.way.form.variants)
+    if not has_fields and any(rules.PLACEHOLDER.search(text) for text in texts):
         yield rules.LITERAL_PLACEHOLDER.at(place, "A rendered text holds a merge field of the API.")

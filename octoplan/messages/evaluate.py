@@ -8,7 +8,7 @@ translated into an engine's function, since those differ from Python's (`ÃŸ`, `ï
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -50,9 +50,24 @@ class Values:
         """The text of each row."""
         return self.texts.take(self.codes)
 
+    @classmethod
+    def same(cls, text: str | None, count: int) -> Values:
+        """One text for `count` rows; `None` is null."""
+        return cls(pa.repeat(pa.scalar(0, pa.int32()), count), pa.array([text], pa.string()))
+
     def filter(self, kept: pa.BooleanArray) -> Values:
         """The rows where `kept` is true."""
         return Values(self.codes.filter(kept), self.texts)
+
+    def spread(self, where: pa.BooleanArray) -> Values:
+        """As many rows as `where` has, with these in order where it is true, and null elsewhere."""
+        codes = pc.replace_with_mask(pa.repeat(pa.scalar(len(self.texts), pa.int32()), len(where)), where, self.codes)
+        return Values(codes, pa.concat_arrays([self.texts, pa.array([None], pa.string())]))
+
+    def mapped(self, change: Callable[[str], str]) -> Values:
+        """Each text changed; once each, not once a row."""
+        texts = [None if text is None else change(text) for text in self.texts.to_pylist()]
+        return Values(self.codes, pa.array(texts, pa.string()))
 
 
 @dataclass(slots=True)
@@ -70,6 +85,10 @@ class Evaluator:
     expression: int | None = None
     faults: Counter[Fault] = field(default_factory=Counter)
     _rendered: dict[_Combination, str | Fault] = field(default_factory=dict, repr=False)
+
+    def again(self) -> Evaluator:
+        """The same without any fault counted; what was rendered is remembered by both."""
+        return replace(self, faults=Counter())
 
     def evaluate(self, rows: pa.RecordBatch) -> Values:
         """The rendered text for each row; null where there is a fault."""
@@ -130,10 +149,34 @@ def distinct_combinations(columns: Sequence[Values], count: int) -> tuple[pa.Int
         return pa.repeat(pa.scalar(0, pa.int32()), count), []
     if len(columns) == 1:
         return columns[0].codes, [columns[0].texts]
-    codes = columns[0].codes
+    codes, texts = columns[0].codes, [columns[0].texts]
     for column in columns[1:]:
-        wide = pc.multiply(codes.cast(pa.int64()), len(column.texts))
-        codes = pc.add(wide, column.codes.cast(pa.int64())).dictionary_encode().indices
-    table = pa.table({"code": codes, "row": pa.array(range(count), pa.int64())})
-    first = table.group_by("code").aggregate([("row", "min")]).sort_by("code").column("row_min").combine_chunks()
-    return codes, [column.texts.take(column.codes.take(first)) for column in columns]
+        size = pa.scalar(len(column.texts), pa.int64())
+        pairs = pc.add(pc.multiply(codes.cast(pa.int64()), size), column.codes).dictionary_encode()
+        codes, before = pairs.indices, pc.divide(pairs.dictionary, size)
+        own = pc.subtract(pairs.dictionary, pc.multiply(before, size))
+        texts = [*(each.take(before) for each in texts), column.texts.take(own)]
+    return codes, texts
+
+
+def join_values(parts: Sequence[str | Values], count: int) -> Values:
+    """The texts that `parts` make when they are joined, for `count` rows; null where one of them is."""
+    columns = list({id(part): part for part in parts if isinstance(part, Values)}.values())
+    if not columns:
+        return Values.same("".join(part for part in parts if isinstance(part, str)), count)
+    if len(parts) == 1:
+        return columns[0]
+    codes, combinations = distinct_combinations(columns, count)
+    found = {id(column): texts for column, texts in zip(columns, combinations, strict=True)}
+    texts = [part if isinstance(part, str) else found[id(part)] for part in parts]
+    return Values(codes, pc.binary_join_element_wise(pa.repeat(pa.scalar(""), len(combinations[0])), *texts, ""))
+
+
+def choose_values(taken: pa.Int32Array, branches: Sequence[Values]) -> Values:
+    """For each row the text of the branch that is `taken`; null where that is null."""
+    texts = pa.concat_arrays([*(branch.texts for branch in branches), pa.array([None], pa.string())])
+    codes, start = [], 0
+    for branch in branches:
+        codes.append(pc.add(branch.codes, pa.scalar(start, pa.int32())))
+        start += len(branch.texts)
+    return Values(pc.fill_null(pc.choose(taken, *codes), pa.scalar(start, pa.int32())), texts)

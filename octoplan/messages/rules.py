@@ -38,8 +38,10 @@ CONTROL: Final = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 CONTROL_BUT_NEWLINE: Final = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029]")
 BIDIRECTIONAL: Final = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 PLACEHOLDER: Final = re.compile(r"\{(?:first_name|last_name|param[1-5])\}")
+MENTION: Final = re.compile(r"STOP a[ut] (?:XXXXX|[0-9]{5})|no PUB=STOP")
+"""What the API looks for in the text of a marketing message, before it fills in any merge field."""
 _BLANK: Final = re.compile(r"\s*\Z")
-_INJECTED: Final = re.compile("[{}]|XXXXX")
+INJECTED: Final = re.compile("[{}]|XXXXX")
 
 
 def value_rule(value: str, *, constant: bool) -> Rule | None:
@@ -48,12 +50,14 @@ def value_rule(value: str, *, constant: bool) -> Rule | None:
 
     Braces would be read by the API as a merge field, and each XXXXX is replaced by the operator's short code.
     """
+    if value.isalnum() and "XXXXX" not in value:
+        return None
     control = CONTROL_BUT_NEWLINE if constant else CONTROL
     checks = (
         (EMPTY_VALUE, _BLANK.match),
         (CONTROL_CHARACTER, control.search),
         (BIDIRECTIONAL_CONTROL, BIDIRECTIONAL.search),
-        (INJECTION, _INJECTED.search),
+        (INJECTION, INJECTED.search),
     )
     return next((rule for rule, breaks in checks if breaks(value)), None)
 

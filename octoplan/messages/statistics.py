@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from octoplan.limits import MESSAGE_TEXTS_MAX
+from octoplan.messages.evaluate import join_values
 from octoplan.messages.measure import Piece, guilty_characters
 from octoplan.values.sms_size import Encoding, SizeColumns
 
@@ -53,6 +55,7 @@ class Tally:
     characters: Counter[str] = field(default_factory=Counter)
     longest: Extreme | None = None
     shortest: Extreme | None = None
+    _rendered: Counter[str] | None = field(default_factory=Counter, repr=False)
 
     def add(self, rows: pa.RecordBatch, text: pa.Int32Array, size: SizeColumns, pieces: Sequence[Piece]) -> None:
         """Count one Arrow batch: recipients, the numbers of their texts, the sizes, and what makes the texts."""
@@ -68,6 +71,23 @@ class Tally:
         if ucs2:
             self.characters += guilty_characters(pieces, size.ucs2)
         self._add_extremes(rows.column("row"), size)
+        self._add_renderings(pieces, rows.num_rows)
+
+    def _add_renderings(self, pieces: Sequence[Piece], count: int) -> None:
+        """Count each different rendering, until there are too many."""
+        if self._rendered is None:
+            return
+        joined = join_values(pieces, count)
+        counts = pc.value_counts(joined.codes)
+        texts = joined.texts.take(counts.field("values")).to_pylist()
+        for text, number in zip(texts, counts.field("counts").to_pylist(), strict=True):
+            self._rendered[text] += number
+        if len(self._rendered) > MESSAGE_TEXTS_MAX:
+            self._rendered = None
+
+    def renderings(self) -> Mapping[int, int] | None:
+        """How many different renderings there are, by the number of their recipients; `None` for too many to count."""
+        return None if self._rendered is None else dict(sorted(Counter(self._rendered.values()).items()))
 
     def _add_extremes(self, row: pa.Int64Array, size: SizeColumns) -> None:
         weight = pc.add(pc.shift_left(size.segments.cast(pa.int64()), 32), size.units)

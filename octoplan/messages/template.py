@@ -17,8 +17,9 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from textwrap import shorten
-from typing import Any, Final, cast
+from typing import Any, Final, Literal, cast
 
 from jinja2 import StrictUndefined, TemplateSyntaxError, Undefined, UndefinedError, filters, meta, nodes, pass_context
 from jinja2 import tests as jinja_tests
@@ -29,6 +30,7 @@ from jinja2.visitor import NodeTransformer
 from octoplan.diagnostics import Finding, InvalidInput, Place, Rule, require_no_errors
 from octoplan.limits import (
     EXPRESSION_SHOWN_CHARACTERS_MAX,
+    INCLUDES_FOLDER,
     TEMPLATE_CHARACTERS_MAX,
     TEMPLATE_DECIMALS_MAX,
     TEMPLATE_DEPTH_MAX,
@@ -39,10 +41,13 @@ from octoplan.limits import (
     TEMPLATE_WORK_MAX,
 )
 from octoplan.messages import rules
+from octoplan.messages.includes import Origin, ReadInclude, expand_includes
 from octoplan.values.names import nearest
 
 _WORK: Final = "work done"
 _AS_TEXT: Final = "as text"
+_AS_CALLED: Final = "as called"
+_CALLED: Final = "called"
 _COUNTED: Final = "counted steps"
 _CONCATENATED: Final = "joined texts"
 
@@ -55,12 +60,19 @@ class ParsedTemplate:
     A template that may be rendered. `source` is normalised; `place` is where its first line starts.
 
     `variables` are the names it reads: columns of the recipients, or the campaign's `vars`. `findings` are warnings.
+    `included` has the text of each file that was put into `source`, and `lines` where its lines come from.
     """
 
     source: str
     place: Place | None
     variables: frozenset[str]
     findings: tuple[Finding, ...] = ()
+    included: Mapping[str, str] = field(default_factory=dict, repr=False)
+    lines: tuple[Origin, ...] = field(default=(), repr=False)
+
+    def place_at(self, line: int) -> Place | None:
+        """Where a line of `source` is written."""
+        return _place_at(self.source, self.place, self.lines, line)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,10 +94,20 @@ class Expression:
 
 @dataclass(frozen=True, slots=True)
 class TemplateBody:
-    """A template taken apart: its guarded syntax tree, and its expressions in the order in which they are written."""
+    """
+    A template taken apart: its guarded syntax tree, and its expressions in the order in which they are written.
+
+    `statements` has for the `id` of each `if` and `for` in the tree what is written between `{%` and `%}`.
+    """
 
     tree: nodes.Template
     expressions: tuple[Expression, ...]
+    statements: Mapping[int, str] = field(repr=False)
+
+    def expression_of(self, output: nodes.Node) -> tuple[Expression, bool]:
+        """The expression behind a child of an output, and whether its text is checked as a value."""
+        guard = cast("nodes.Filter", output)
+        return self.expressions[cast("nodes.Const", guard.args[0]).value], guard.name == _AS_TEXT
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,14 +178,28 @@ def _bounded_range(*bounds: int) -> range:
 # --- guards ----------------------------------------------------------------------------------------------------------
 
 
-def _as_text(value: Any, index: int, constant: bool) -> str:
+@pass_context
+def _as_text(context: Context, value: Any, index: int, constant: bool) -> str:
     """What a `{{ … }}` puts out, if it may be sent."""
     if isinstance(value, bool) or not isinstance(value, str | int | float | Undefined):
         raise _Broken(rules.NOT_TEXT, index)
     text = str(value)
     if rule := rules.value_rule(text, constant=constant):
         raise _Broken(rule, index)
+    context.parent[_WORK].add(len(text))
     return text
+
+
+def _as_called(value: str, _: int) -> str:
+    """What a macro gives: each `{{ … }}` in it was checked, and the rest is written in the campaign file."""
+    return value
+
+
+@pass_context
+def _called(context: Context, cost: int) -> str:
+    """Stands at the start of a macro, to count the work of each call."""
+    context.parent[_WORK].add(cost)
+    return ""
 
 
 @pass_context
@@ -211,6 +247,8 @@ _FILTERS: Final[Mapping[str, Callable[..., Any]]] = {
 }
 _GUARDS: Final[Mapping[str, Callable[..., Any]]] = {
     _AS_TEXT: _as_text,
+    _AS_CALLED: _as_called,
+    _CALLED: _called,
     _COUNTED: _counted,
     _CONCATENATED: _bounded_join,
 }
@@ -276,9 +314,9 @@ _ENVIRONMENT: Final = _Environment()
 # --- reading ---------------------------------------------------------------------------------------------------------
 
 
-def parse_template(source: str, place: Place | None = None) -> ParsedTemplate:
+def parse_template(source: str, place: Place | None = None, read: ReadInclude | None = None) -> ParsedTemplate:
     """
-    Check a template and find its variables.
+    Check a template and find its variables; `read` gives the files that it includes.
 
     Line ends become LF and characters NFC, with a warning if that changed anything: what is composed takes fewer units.
     One line break at the end is dropped, silently: a YAML block (`|`) always ends with one.
@@ -290,19 +328,41 @@ def parse_template(source: str, place: Place | None = None) -> ParsedTemplate:
         detail = f"It has {len(text):,} characters; the most is {TEMPLATE_CHARACTERS_MAX:,}."
         findings.append(rules.TOO_LARGE.at(place, detail))
     require_no_errors(findings, "The template cannot be used.")
-    findings += _check_characters(text, place)
-    tree = _parse(text, place)
-    findings += [rule.at(place_of(text, place, line), *words) for rule, line, *words in _check_tree(tree)]
+    expanded = expand_includes(text, None if read is None else partial(_read_normalised, read, findings))
+    text, at = expanded.source, partial(_place_at, expanded.source, place, expanded.lines)
+    findings += [replace(finding, place=place) for finding in expanded.findings]
+    findings += _check_characters(text, at)
     require_no_errors(findings, "The template cannot be used.")
-    return ParsedTemplate(text, place, _free_names(tree), tuple(findings))
+    tree = _parse(text, at)
+    findings += [rule.at(at(line), *words) for rule, line, *words in _check_tree(tree)]
+    require_no_errors(findings, "The template cannot be used.")
+    return ParsedTemplate(text, place, free_names(tree.body), tuple(findings), expanded.included, expanded.lines)
 
 
-def place_of(source: str, start: Place | None, line: int) -> Place | None:
-    """Where a line of a template is in its file. Only for the first line is the column known."""
+def _read_normalised(read: ReadInclude, findings: list[Finding], name: str) -> str:
+    text, found = _normalised(read(name), Place(f"{INCLUDES_FOLDER}/{name}"))
+    findings += found
+    return text
+
+
+def _place_at(source: str, start: Place | None, lines: Sequence[Origin], line: int) -> Place | None:
+    """Where a line of a template with includes is written."""
+    origin = lines[min(line, len(lines)) - 1] if lines else Origin(None, line)
+    if origin.file is not None:
+        return Place(f"{INCLUDES_FOLDER}/{origin.file}", origin.line)
+    return place_of(source, start, origin.line, line)
+
+
+def place_of(source: str, start: Place | None, line: int, shown: int | None = None) -> Place | None:
+    """
+    Where a line of a template is in its file. Only for the first line is the column known.
+
+    `shown` is the line of `source` to show, if includes have moved it.
+    """
     if start is None or start.line is None or line == 1:
         return start
-    lines = source.split("\n")
-    snippet = lines[line - 1] if line <= len(lines) else None
+    lines, number = source.split("\n"), shown or line
+    snippet = lines[number - 1] if number <= len(lines) else None
     return replace(start, line=start.line + line - 1, column=None, snippet=snippet, width=1)
 
 
@@ -318,17 +378,17 @@ def _normalised(source: str, place: Place | None) -> tuple[str, list[Finding]]:
     return text.removesuffix("\n"), findings
 
 
-def _check_characters(text: str, place: Place | None) -> Iterator[Finding]:
+def _check_characters(text: str, at: Callable[[int], Place | None]) -> Iterator[Finding]:
     for rule, pattern, detail in (
         (rules.CONTROL_CHARACTER, rules.CONTROL_BUT_NEWLINE, "The template holds U+{0:04X}."),
         (rules.BIDIRECTIONAL_CONTROL, rules.BIDIRECTIONAL, "The template holds U+{0:04X}."),
     ):
         if found := pattern.search(text):
             line = text.count("\n", 0, found.start()) + 1
-            yield rule.at(place_of(text, place, line), detail.format(ord(found.group())), "remove it")
+            yield rule.at(at(line), detail.format(ord(found.group())), "remove it")
 
 
-def _parse(text: str, place: Place | None) -> nodes.Template:
+def _parse(text: str, at: Callable[[int], Place | None]) -> nodes.Template:
     """
     The syntax tree, not too deep to be walked.
 
@@ -343,7 +403,7 @@ def _parse(text: str, place: Place | None) -> nodes.Template:
         line, detail = error.lineno, f"{error.message or 'It is no Jinja template'}."
     except (RecursionError, ValueError, OverflowError):  # ValueError: a number of thousands of digits
         pass
-    finding = rules.SYNTAX.at(place_of(text, place, line), detail[0].upper() + detail[1:])
+    finding = rules.SYNTAX.at(at(line), detail[0].upper() + detail[1:])
     raise InvalidInput("The template cannot be used.", findings=[finding])
 
 
@@ -354,9 +414,10 @@ def _depth(tree: nodes.Node) -> int:
     return depth
 
 
-def _free_names(node: nodes.Node) -> frozenset[str]:
-    tree = node if isinstance(node, nodes.Template) else nodes.Template([nodes.Output([node])])
-    return frozenset(meta.find_undeclared_variables(tree.set_environment(_ENVIRONMENT)))  # type: ignore[arg-type]
+def free_names(body: Sequence[nodes.Node]) -> frozenset[str]:
+    """The variables that statements read from outside."""
+    tree = nodes.Template(list(body), lineno=1).set_environment(_ENVIRONMENT)
+    return frozenset(meta.find_undeclared_variables(tree))  # type: ignore[arg-type]
 
 
 # --- what may be written ---------------------------------------------------------------------------------------------
@@ -367,6 +428,7 @@ _Problem = tuple[Any, ...]
 _ALLOWED: Final = frozenset(
     (
         *(nodes.Template, nodes.Output, nodes.TemplateData, nodes.If, nodes.For, nodes.Assign, nodes.Name),
+        *(nodes.Macro, nodes.With),
         *(nodes.Const, nodes.List, nodes.Tuple, nodes.Dict, nodes.Pair, nodes.Filter, nodes.Test, nodes.Call),
         *(nodes.Keyword, nodes.Getattr, nodes.Getitem, nodes.Slice, nodes.CondExpr, nodes.Compare, nodes.Operand),
         *(nodes.And, nodes.Or, nodes.Not, nodes.Neg, nodes.Pos, nodes.Add, nodes.Sub, nodes.Mul, nodes.Div),
@@ -374,7 +436,6 @@ _ALLOWED: Final = frozenset(
     )
 )
 _NAMED: Final[Mapping[type[nodes.Node], str]] = {
-    nodes.Macro: "`{% macro %}`",
     nodes.CallBlock: "`{% call %}`",
     nodes.Include: "`{% include %}`",
     nodes.Import: "`{% import %}`",
@@ -383,7 +444,6 @@ _NAMED: Final[Mapping[type[nodes.Node], str]] = {
     nodes.Block: "`{% block %}`",
     nodes.FilterBlock: "`{% filter %}`",
     nodes.AssignBlock: "`{% set %}` around a block",
-    nodes.With: "`{% with %}`",
     nodes.ScopedEvalContextModifier: "`{% autoescape %}`",
     nodes.NSRef: "`namespace`",
     nodes.Pow: "`**`",
@@ -395,11 +455,13 @@ def _check_tree(tree: nodes.Template) -> Iterator[_Problem]:
     """Each construct that is not allowed, each unknown filter, each merge field of the API's own."""
     if any(_loop_depth(node) > TEMPLATE_LOOP_DEPTH_MAX for node in tree.body):
         yield rules.CONSTRUCT, 1, f"Loops are nested more than {TEMPLATE_LOOP_DEPTH_MAX} deep."
+    macros = _macro_names(tree)
+    yield from _check_macros(tree, macros)
     waiting: list[tuple[nodes.Node, nodes.Node]] = [(child, tree) for child in tree.body]
     while waiting:
         node, parent = waiting.pop(0)
         if type(node) in _ALLOWED:
-            yield from _check_node(node, parent)
+            yield from _check_node(node, parent, macros)
             waiting += [(child, node) for child in node.iter_child_nodes()]
         else:
             what = _NAMED.get(type(node), f"`{type(node).__name__.lower()}`")
@@ -411,7 +473,32 @@ def _loop_depth(node: nodes.Node) -> int:
     return inner + isinstance(node, nodes.For)
 
 
-def _check_node(node: nodes.Node, parent: nodes.Node) -> Iterator[_Problem]:
+def _macro_names(tree: nodes.Template) -> frozenset[str]:
+    return frozenset(macro.name for macro in tree.find_all(nodes.Macro))
+
+
+def _check_macros(tree: nodes.Template, macros: frozenset[str]) -> Iterator[_Problem]:
+    """
+    A macro calls only macros that stand before it, and its name means nothing else anywhere: so calls cannot recurse.
+    """
+    top, known = {id(node) for node in tree.body}, set[str]()
+    for macro in tree.find_all(nodes.Macro):
+        if id(macro) not in top or macro.name in known or macro.name in _RESERVED:
+            yield (
+                rules.CONSTRUCT,
+                macro.lineno,
+                f"`{macro.name}` is no macro at the top of the text, with its own name.",
+            )
+        called = (call.node.name for call in macro.find_all(nodes.Call) if isinstance(call.node, nodes.Name))
+        for name in sorted((macros - known).intersection(called)):
+            yield rules.CONSTRUCT, macro.lineno, f"`{macro.name}` calls `{name}`, which does not stand before it."
+        known.add(macro.name)
+    for node in tree.find_all(nodes.Name):
+        if node.name in macros and node.ctx != "load":
+            yield rules.CONSTRUCT, node.lineno, f"`{node.name}` is the name of a macro."
+
+
+def _check_node(node: nodes.Node, parent: nodes.Node, macros: frozenset[str]) -> Iterator[_Problem]:
     line = node.lineno
     match node:
         case nodes.Filter(name=name) if name not in _FILTERS:
@@ -420,8 +507,11 @@ def _check_node(node: nodes.Node, parent: nodes.Node) -> Iterator[_Problem]:
             yield rules.UNKNOWN_FILTER, line, f"There is no test `{name}`.", _meant(name, _TESTS)
         case nodes.Name(name=name) if name in _RESERVED and not _is_governed(node, parent):
             yield rules.CONSTRUCT, line, f"`{name}` cannot be used like this.", "it is a word of Jinja's own"
-        case nodes.Call() if not _is_known_call(node):
-            yield rules.CONSTRUCT, line, "Only `range(…)` and simple methods of text can be called.", "use a filter"
+        case nodes.Name(name=name, ctx="load") if name in macros and not _is_called(node, parent):
+            yield rules.CONSTRUCT, line, f"`{name}` is a macro, and can only be called."
+        case nodes.Call() if not _is_known_call(node, macros):
+            detail = "Only `range(…)`, macros and simple methods of text can be called."
+            yield rules.CONSTRUCT, line, detail, "use a filter"
         case nodes.Getattr(attr=name) if not (_is_loop_field(node) or _is_called(node, parent)):
             yield rules.CONSTRUCT, line, f"`.{name}` cannot be used: a value is text and has no fields."
         case nodes.If(elif_=branches) if len(branches) > TEMPLATE_DEPTH_MAX:  # Python nests what Jinja lists
@@ -446,10 +536,10 @@ def _is_governed(name: nodes.Name, parent: nodes.Node) -> bool:
     return isinstance(parent, nodes.Getattr) and _is_loop_field(parent)
 
 
-def _is_known_call(call: nodes.Call) -> bool:
+def _is_known_call(call: nodes.Call, macros: frozenset[str]) -> bool:
     match call.node:
-        case nodes.Name(name="range"):
-            return True
+        case nodes.Name(name=name):
+            return name == "range" or name in macros
         case nodes.Getattr(attr=name):
             return name in _METHODS
         case _:
@@ -479,20 +569,22 @@ def _meant(name: str, known: Iterable[str]) -> str:
 def read_body(template: ParsedTemplate, constants: Iterable[str] = ()) -> TemplateBody:
     """Take a template apart. `constants` are the names that the campaign file itself gives a value."""
     tree = _ENVIRONMENT.parse(template.source)
-    sources = list(_expression_sources(template.source))
-    guard = _Guard(sources, frozenset(constants))
+    guard = _Guard(template.source, frozenset(constants), _macro_names(tree))
     guard.visit(tree)
     tree.set_environment(_ENVIRONMENT)
-    return TemplateBody(tree, tuple(guard.expressions))
+    return TemplateBody(tree, tuple(guard.expressions), guard.statements)
 
 
 class _Guard(NodeTransformer):
     """Puts the guards into a syntax tree and lists its expressions."""
 
-    def __init__(self, sources: Sequence[str], constants: frozenset[str]) -> None:
-        self.sources = sources
+    def __init__(self, source: str, constants: frozenset[str], macros: frozenset[str]) -> None:
+        self.sources = list(_sources(source, "variable", ()))
+        self.heads = _sources(source, "block", ("if", "elif", "for"))
         self.constants = constants
+        self.macros = macros
         self.expressions: list[Expression] = []
+        self.statements: dict[int, str] = {}
 
     def visit_Output(self, node: nodes.Output) -> nodes.Output:  # noqa: N802 - the name is Jinja's
         guarded = [self._guarded(each) for each in node.nodes]
@@ -501,17 +593,32 @@ class _Guard(NodeTransformer):
     def _guarded(self, node: nodes.Expr) -> nodes.Expr:
         if isinstance(node, nodes.TemplateData):
             return node
-        index, key, names = len(self.expressions), repr(node), _free_names(node)
+        index, key, names = len(self.expressions), repr(node), free_names([nodes.Output([node])]) - self.macros
         plain = node.name if isinstance(node, nodes.Name) else None
-        guards = [nodes.Const(index), nodes.Const(names <= self.constants)]
-        guarded = _filter(cast("nodes.Expr", self.visit(node)), _AS_TEXT, guards)
+        if isinstance(node, nodes.Call) and isinstance(node.node, nodes.Name) and node.node.name in self.macros:
+            name, guards = _AS_CALLED, [nodes.Const(index)]
+        else:
+            name, guards = _AS_TEXT, [nodes.Const(index), nodes.Const(names <= self.constants)]
+        guarded = _filter(cast("nodes.Expr", self.visit(node)), name, guards)
         self.expressions.append(Expression(index, self.sources[index], node.lineno, names, plain, key, guarded))
         return guarded
 
+    def visit_If(self, node: nodes.If) -> nodes.If:  # noqa: N802 - the name is Jinja's
+        self.statements[id(node)] = next(self.heads)
+        self.generic_visit(node)
+        return node
+
     def visit_For(self, node: nodes.For) -> nodes.For:  # noqa: N802 - the name is Jinja's
-        size = sum(1 for _ in node.find_all(nodes.Node))
+        self.statements[id(node)] = next(self.heads)
+        size = _size(node)
         self.generic_visit(node)
         node.iter = _filter(cast("nodes.Expr", node.iter), _COUNTED, [nodes.Const(size)])
+        return node
+
+    def visit_Macro(self, node: nodes.Macro) -> nodes.Macro:  # noqa: N802 - the name is Jinja's
+        count = _filter(nodes.Const(_size(node)), _CALLED, [])
+        self.generic_visit(node)
+        node.body.insert(0, nodes.Output([count], lineno=node.lineno))
         return node
 
     def visit_Concat(self, node: nodes.Concat) -> nodes.Expr:  # noqa: N802 - the name is Jinja's
@@ -523,14 +630,26 @@ def _filter(node: nodes.Expr, name: str, arguments: list[nodes.Const]) -> nodes.
     return nodes.Filter(node, name, arguments, [], None, None, lineno=node.lineno)
 
 
-def _expression_sources(source: str) -> Iterator[str]:
-    """What stands between each `{{` and `}}`, in the order of the syntax tree, short enough to be shown."""
+def _size(node: nodes.Node) -> int:
+    """The work of going through a statement's body once: its parts, and the characters that it puts out as they are."""
+    characters = sum(len(data.data) for data in node.find_all(nodes.TemplateData))
+    return characters + sum(1 for _ in node.find_all(nodes.Node))
+
+
+def _sources(source: str, kind: Literal["variable", "block"], words: Sequence[str]) -> Iterator[str]:
+    """
+    What stands in each `{{ … }}`, or in each `{% … %}` that begins with one of `words`; short enough to be shown.
+
+    In the order of the syntax tree.
+    """
     inside: list[str] | None = None
-    for _, kind, text in _ENVIRONMENT.lex(source):
-        if kind == "variable_begin":
+    for _, token, text in _ENVIRONMENT.lex(source):
+        if token == f"{kind}_begin":
             inside = []
-        elif kind == "variable_end" and inside is not None:
-            yield shorten("".join(inside), EXPRESSION_SHOWN_CHARACTERS_MAX, placeholder="…")
+        elif token == f"{kind}_end" and inside is not None:
+            whole = "".join(inside)
+            if not words or whole.replace("(", " ").split(maxsplit=1)[0] in words:
+                yield shorten(whole, EXPRESSION_SHOWN_CHARACTERS_MAX, placeholder="…")
             inside = None
         elif inside is not None:
             inside.append(text)

@@ -27,7 +27,7 @@ from octoplan.diagnostics import ExitCode, Finding
 from octoplan.digests import DigestKey, canonical_json, content_digest
 from octoplan.gateway.port import Prices, RefusalClass, SendRequest
 from octoplan.messages.batches import Stratum
-from octoplan.messages.compose import ComposedMessage
+from octoplan.messages.compiler import requests_for
 from octoplan.meter import QUIET, Meter
 from octoplan.plan.copies import check_sent_copies
 from octoplan.plan.model import (
@@ -40,6 +40,7 @@ from octoplan.plan.model import (
     Overridden,
     PlannedBatch,
     Reason,
+    TextVariant,
     UnitPrice,
     ZoneCount,
 )
@@ -97,7 +98,12 @@ class _Draft:
 
 
 def describe_content(
-    campaign: Campaign, audience: Audience, request: SendRequest, account: str | None, key: DigestKey
+    campaign: Campaign,
+    audience: Audience,
+    request: SendRequest,
+    account: str | None,
+    key: DigestKey,
+    included: Mapping[str, str],
 ) -> dict[str, str]:
     """
     What a campaign is, field by field, as the journal and the lock file remember it.
@@ -105,7 +111,8 @@ def describe_content(
     Texts and lists are keyed digests; a later edit of any field of a campaign that was sent is a conflict.
     """
     model = campaign.model
-    message = [model.message.template, dict(model.message.vars), dict(model.recipients.columns)]
+    message: list[object] = [model.message.template, dict(model.message.vars), dict(model.recipients.columns)]
+    message += [dict(included)] if included else []
     fields = {
         "account": account,
         "audience": "growing" if model.audience == "growing" else audience.set_digest(key),
@@ -536,7 +543,7 @@ def _action(
         sender=request.sender,
         content=prepared.content,
         audience=_summarise_audience(prepared, batches),
-        message=_summarise_message(prepared.dispatch.message, campaign.model.message.template),
+        message=_summarise_message(prepared.dispatch, campaign.model.message.template),
         batches=tuple(batches),
         cost=cost or Cost(None, "none"),
         send_at=campaign.send_at,
@@ -571,14 +578,30 @@ def _summarise_audience(prepared: Prepared, batches: Sequence[PlannedBatch]) -> 
     )
 
 
-def _summarise_message(message: ComposedMessage, template: str) -> MessageSummary:
+def _summarise_message(dispatch: Dispatch, template: str) -> MessageSummary:
+    message, batch_size = dispatch.message, dispatch.batch_size
+    renderings, naive = message.renderings, None
+    if renderings is not None:
+        naive = sum(count * requests_for(recipients, batch_size) for recipients, count in renderings.items())
     return MessageSummary(
         text=message.texts[0] if message.mode == "merge" and message.texts else template,
         texts=len(message.texts),
         mode=message.mode,
         mode_reason=message.reason,
-        fields={slot.name: slot.source for slot in message.slots},
+        fields={slot.name: slot.filled_by for slot in message.slots},
         histogram=dict(message.statistics.segments),
         ucs2_recipients=message.statistics.encodings.get("UCS-2", 0),
         guilty=dict(message.statistics.ucs2_characters),
+        variants=tuple(
+            TextVariant(
+                use.text,
+                use.conditions,
+                {slot.name: slot.filled_by for slot in use.slots},
+                use.recipients,
+                use.texts,
+            )
+            for use in message.uses
+        ),
+        minimum_requests=-(-message.statistics.recipients // batch_size),
+        naive_requests=naive,
     )

@@ -123,12 +123,28 @@ class AudienceSummary:
 
 
 @dataclass(frozen=True, slots=True)
+class TextVariant:
+    """
+    Texts of one form: `text` with the API's placeholders, and the template's own words where `texts` differ.
+
+    `conditions` are those of the template under which recipients get it; `fields` say what fills each merge field.
+    """
+
+    text: str
+    conditions: tuple[str, ...]
+    fields: Mapping[str, str]
+    recipients: int
+    texts: int
+
+
+@dataclass(frozen=True, slots=True)
 class MessageSummary:
     """
     The text, and how long it becomes. `guilty` counts rows per character that forces UCS-2.
 
-    `text` is the API's, with its placeholders; where recipients are grouped by identical text (`mode` is `grouped`) it
-    is the template, since the texts themselves hold what is personal. `texts` is how many different ones there are.
+    `text` is the API's, with its placeholders, if there is one; else it is the template. `variants` are the texts by
+    what makes them; `texts` is how many different ones there are. `minimum_requests` would do if everybody read the
+    same; `naive_requests` is what one text for each different rendering would take, `None` for more than 100,000.
     """
 
     text: str
@@ -139,6 +155,9 @@ class MessageSummary:
     histogram: Mapping[int, int]
     ucs2_recipients: int
     guilty: Mapping[str, int]
+    variants: tuple[TextVariant, ...] = ()
+    minimum_requests: int = 0
+    naive_requests: int | None = 0
 
 
 @dataclass(frozen=True, slots=True)

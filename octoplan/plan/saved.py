@@ -254,6 +254,12 @@ def _message(action: Action) -> dict[str, Any] | None:
         "fields": dict(message.fields),
         "segments": {str(parts): count for parts, count in message.histogram.items()},
         "ucs2_recipients": message.ucs2_recipients,
+        "variants": [
+            {"fields": dict(each.fields), "recipients": each.recipients, "texts": each.texts}
+            for each in message.variants
+        ],
+        "minimum_requests": message.minimum_requests,
+        "naive_requests": message.naive_requests,
     }
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
-from octoplan.plan.model import Action, ActionKind, Plan
+from octoplan.plan.model import Action, ActionKind, MessageSummary, Plan
 from octoplan.values.amount import render_amount
 from octoplan.views.cost_text import budget_lines, cost_lines, total_cost_lines
 from octoplan.views.hours_text import hours_lines
@@ -22,6 +22,7 @@ _ORDER = (
 )
 _SENT_LISTED_MAX = 5
 _CHARACTERS_SHOWN_MAX = 8
+_VARIANTS_SHOWN_MAX = 8
 
 
 def render_plan(plan: Plan, *, width: int = 100, colour: bool = False) -> str:
@@ -105,13 +106,39 @@ def _message(action: Action, *, width: int, colour: bool) -> Iterator[str]:
         return
     yield from labelled("text", message.text, width=width, colour=colour)
     if message.fields:
-        fields = ", ".join(f"{{{slot}}} = {source}" for slot, source in message.fields.items())
-        yield from labelled("fields", fields, width=width, colour=colour)
+        yield from labelled("fields", _fields(message.fields), width=width, colour=colour)
     if message.mode_reason:
-        grouped = f"{count(message.texts, 'different text')}, each in requests of its own: {message.mode_reason}"
-        yield from labelled("grouped", grouped, width=width, colour=colour)
+        yield from _variants(message, width=width, colour=colour)
+    if action.batches:
+        yield from labelled("requests", _requests(action, message), width=width, colour=colour)
     parts = ", ".join(f"{number:,} × {count(size, 'part')}" for size, number in sorted(message.histogram.items()))
     yield from labelled("segments", f"{parts}; {_encoding(action)}", width=width, colour=colour)
+
+
+def _fields(fields: Mapping[str, str]) -> str:
+    return ", ".join(f"{{{slot}}} = {source}" for slot, source in fields.items())
+
+
+def _variants(message: MessageSummary, *, width: int, colour: bool) -> Iterator[str]:
+    """The texts that one template needs, and why it needs more than one."""
+    many = f"{count(message.texts, 'different text')}, each in requests of its own: {message.mode_reason}"
+    yield from labelled(message.mode, many, width=width, colour=colour)
+    if message.mode == "grouped":
+        return
+    for variant in message.variants[:_VARIANTS_SHOWN_MAX]:
+        who = f" where {' and '.join(variant.conditions)}" if variant.conditions else ""
+        texts = f" in {count(variant.texts, 'text')}" if variant.texts > 1 else ""
+        yield from labelled("", f"{count(variant.recipients, 'recipient')}{texts}{who}:", width=width, colour=colour)
+        fields = f"  ({_fields(variant.fields)})" if variant.fields else ""
+        yield from labelled("", f"  {variant.text}{fields}", width=width, colour=colour)
+    if len(message.variants) > _VARIANTS_SHOWN_MAX:
+        yield from labelled("", f"… {len(message.variants) - _VARIANTS_SHOWN_MAX:,} more", width=width, colour=colour)
+
+
+def _requests(action: Action, message: MessageSummary) -> str:
+    """How many requests there are, beside what else could be done."""
+    naive = "more than 100,000" if message.naive_requests is None else f"{message.naive_requests:,}"
+    return f"{len(action.batches):,} (one text a rendering: {naive}; the least possible: {message.minimum_requests:,})"
 
 
 def _encoding(action: Action) -> str:

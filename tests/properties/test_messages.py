@@ -15,6 +15,7 @@ from octoplan.messages.compose import MessageSource, compose_message, contact_co
 from octoplan.messages.evaluate import Values
 from octoplan.messages.rules import CONTROL
 from octoplan.messages.template import parse_template
+from octoplan.messages.verify import Verification
 from octoplan.values.sms_size import measure
 from tests.unit.messages.samples import batches_of, phone, recipients
 
@@ -31,14 +32,47 @@ EXPRESSIONS = st.one_of(
 )
 FIELDS = EXPRESSIONS.map("{{{{ {} }}}}".format)
 STATIC = st.text("ab é€.\n", max_size=6)
-LOGIC = st.one_of(
-    st.builds("{{% if city > 'b' %}}{}{{% else %}}{}{{% endif %}}".format, FIELDS, STATIC),
-    st.builds("{{% set x = city %}}{{{{ x }}}}{}".format, STATIC),
-    st.just("{% for i in range(3) %}{{ i }}{{ city }}{% endfor %}"),
+WORDING = st.one_of(
+    STATIC, st.sampled_from((" cher client", "Bonjour ", "x" * 55, " STOP au XXXXX ", "{# #}", "a b c "))
+)
+MACROS = (
+    "{% macro hello(who, title='M') %}{{ title }} {{ who }}{% endmacro %}"
+    "{% macro twice(who) %}{{ hello(who) }}{% if who > 'b' %}\n{{ hello(who, code) }}{% endif %}{% endmacro %}"
+)
+TESTS = st.one_of(
+    st.builds("{} > '{}'".format, st.sampled_from(COLUMNS), st.sampled_from("be5")),
+    st.sampled_from(
+        ("city|length > 3", "first_name == last_name", "'e' in code and city", "not code", "1", "rate > '3'")
+    ),
+)
+FLAT = st.lists(st.one_of(STATIC, FIELDS), min_size=1, max_size=7).map("".join)
+
+
+def branches(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
+    """Statements around other parts of a template."""
+    body = st.lists(inner, max_size=3).map("".join)
+    return st.one_of(
+        st.builds("{{% if {} %}}{}{{% endif %}}".format, TESTS, body),
+        st.builds("{{% if {} %}}{}{{% else %}}{}{{% endif %}}".format, TESTS, body, body),
+        st.builds("{{% if {} %}}{}{{% elif {} %}}{}{{% else %}}{}{{% endif %}}".format, TESTS, body, TESTS, body, body),
+        st.builds("{{% set x = {} %}}{}{{{{ x }}}}".format, st.sampled_from((*COLUMNS, "'w'", "x ~ code")), body),
+        st.builds("{{% if {} %}}{{% set x = {} %}}{}{{% endif %}}".format, TESTS, st.sampled_from(COLUMNS), body),
+        st.builds("{{% for i in range({}) %}}{}{{{{ i }}}}{{% endfor %}}".format, st.integers(0, 2), inner),
+        st.builds("{{% for x in city %}}{}{{{{ x|trim|default('-', true) }}}}{{% endfor %}}".format, STATIC),
+        st.builds("{{% with y = {} %}}{}{{{{ y }}}}{{% endwith %}}".format, st.sampled_from(COLUMNS), inner),
+        st.builds("{{% with %}}{}{{% endwith %}}".format, body),
+    )
+
+
+LEAVES = st.one_of(
+    *(WORDING, FIELDS, FIELDS),
+    st.sampled_from(("{{ hello(first_name) }}", "{{ twice(city) }}", "{{ hello(code)|upper }}", "{{ x }}")),
     st.just("{% raw %}{{% endraw %}"),
 )
-TEMPLATES = st.lists(st.one_of(STATIC, FIELDS, FIELDS, FIELDS, LOGIC), min_size=1, max_size=7).map("".join)
-FLAT = st.lists(st.one_of(STATIC, FIELDS), min_size=1, max_size=7).map("".join)
+PARTS = st.recursive(LEAVES, branches, max_leaves=12)
+TEMPLATES = st.lists(PARTS, min_size=1, max_size=7).map(
+    lambda parts: MACROS + "{% set x = last_name %}" + "".join(parts)
+)
 FEW = settings(max_examples=70, deadline=None)  # each compiles a template, which takes milliseconds
 AUDIENCES = st.lists(st.tuples(*(VALUES for _ in COLUMNS)), min_size=1, max_size=7)
 
@@ -57,6 +91,7 @@ def fits(text: str) -> bool:
 
 def as_the_api(text: str, contact: dict[str, str]) -> str:
     """What the API makes of a text and a contact: each placeholder replaced once."""
+    assert len(contact) == 1 or text.count("{") == len(re.findall(r"\{(?:first_name|last_name|param[1-5])\}", text))
     return re.sub(r"\{(first_name|last_name|param[1-5])\}", lambda match: contact[match[1]], text)
 
 
@@ -72,8 +107,7 @@ def test_what_is_sent_is_what_jinja_renders(source: str, rows: list[tuple[str, .
     sent, sizes = {}, {}
     for row in (row for batch in message.batches() for row in batch.to_pylist()):
         contact = orjson.loads(row["contact"])
-        text = message.texts[row["text"]]
-        sent[row["phone"]] = text if message.mode == "grouped" else as_the_api(text, contact)
+        sent[row["phone"]] = as_the_api(message.texts[row["text"]], contact)
         sizes[row["phone"]] = (row["units"], row["segments"], row["ucs2"])
         assert all(0 < len(value) <= 50 for value in contact.values())
     assert sent == expected
@@ -82,6 +116,7 @@ def test_what_is_sent_is_what_jinja_renders(source: str, rows: list[tuple[str, .
         for number, size in ((number, measure(text)) for number, text in expected.items())
     }
     assert {row["phone"]: row["filled"] for batch in message.filled_texts() for row in batch.to_pylist()} == expected
+    assert message.verify() == Verification(len(rows), 0)
 
 
 @FEW

@@ -79,7 +79,7 @@ class People:
 class Letter:
     """A composed message in place of the one that a template is compiled to: one text with one merge field."""
 
-    mode, reason, slots, findings = "merge", None, (), ()
+    mode, reason, slots, uses, renderings, findings = "merge", None, (), (), None, ()
 
     def __init__(self, sheet: Sheet, suppressed: frozenset[str]) -> None:
         self.texts = (f"{sheet.letter} {sheet.wording} {{first_name}}",)
@@ -127,7 +127,7 @@ def prepare(sheet: Sheet, suppressed: frozenset[str], on_unknown: Literal["repea
     request = SendRequest("", b"", "sms_premium", "alert", "ACME", None, False, False, False)
     canary = letter.canary_hash(sheet.canary)
     dispatch = Dispatch(ENVIRONMENT, campaign.identity, sheet.batch_size, request, letter, canary)
-    content = describe_content(campaign, people, request, None, KEY)
+    content = describe_content(campaign, people, request, None, KEY, {})
     return Prepared(campaign, people, dispatch, content, Limits(), on_unknown, KEY)
 
 

@@ -69,11 +69,15 @@ class TextRecords:
             return None
         if self.width == 1:
             return self._numbers_sql(engine)
-        if not self._is_well_formed(engine):
+        if self.text.quoted and not self._are_quotes_plain(engine):
             return None
-        quote, every = '"' if self.text.quoted else "", [f"c{index}" for index in range(self.width)]
+        quote, last, over = '"' if self.text.quoted else "", f"c{self.width - 1}", f"c{self.width}"
+        every = [f"c{index}" for index in range(self.width + 1)]
+        # An empty field is a text here, so only a field that is not there is null.
+        records = self._read_sql(engine, every, self.delimiter, quote, self.lines_before, padded=True)
         fields = ", ".join(f"nullif(c{index}, '') AS c{index}" for index in columns)
-        return f"(SELECT {fields} FROM {self._read_sql(engine, every, self.delimiter, quote, self.lines_before)})"  # noqa: S608
+        return f"""(SELECT {fields} FROM {records}
+            WHERE CASE WHEN {last} IS NULL OR {over} IS NOT NULL THEN error('faulty') ELSE true END)"""  # noqa: S608
 
     def relations(self, engine: Engine, columns: Sequence[int]) -> Sequence[Relation] | None:
         """See `Records`; a blank line is no record, so that lines could not be numbered."""
@@ -99,29 +103,29 @@ class TextRecords:
         """The line itself."""
         return row
 
-    def _read_sql(self, engine: Engine, names: Sequence[str], delimiter: str, quote: str, skip: int) -> str:
-        """The engine's own reader, told everything, so that it guesses nothing and any odd row is an error."""
+    def _read_sql(
+        self, engine: Engine, names: Sequence[str], delimiter: str, quote: str, skip: int, *, padded: bool = False
+    ) -> str:
+        """
+        The engine's own reader, told everything, so that it guesses nothing and any odd row is an error.
+
+        `padded`: fields may be missing at the end of a row, and only those are null.
+        """
         columns = ", ".join(f"{quote_text(name)}: 'VARCHAR'" for name in names)
-        mark = quote_text(quote)
+        mark, null = quote_text(quote), quote_text(SEPARATOR if padded else "")
         return f"""read_csv({quote_text(engine.links[self.text.path])}, columns = {{{columns}}}, auto_detect = false,
             header = false, skip = {skip}, delim = {quote_text(delimiter)}, quote = {mark},
-            escape = {mark}, comment = '', nullstr = '', compression = 'none', strict_mode = true,
-            max_line_size = {4 * CONTACT_FIELD_BYTES_MAX})"""
+            escape = {mark}, comment = '', nullstr = {null}, null_padding = {padded}, compression = 'none',
+            strict_mode = true, max_line_size = {4 * CONTACT_FIELD_BYTES_MAX})"""
 
-    def _is_well_formed(self, engine: Engine) -> bool:
-        """
-        Whether each line is a record to the engine as it is to Python. It would take quotes in other places as well,
-        and it overlooks empty fields after the last column; what else is wrong with a line is an error to it.
-        """
+    def _are_quotes_plain(self, engine: Engine) -> bool:
+        """Whether each line is a record to the engine as it is to Python: it would take quotes in other places too."""
         plain = f'[^"{_in_brackets(self.delimiter)}]*'
         cell = f'(?:{plain}|"(?:[^"]|"")*")'
         line = f"{cell}(?:[{_in_brackets(self.delimiter)}]{cell}){{{self.width - 1}}}"
-        quoted = f"WHEN contains(line, '\"') THEN NOT regexp_full_match(line, {quote_text(line)})"
-        mark = quote_text(self.delimiter)
         return not engine.value(f"""
-            SELECT count(*) FROM {self._read_sql(engine, ["line"], SEPARATOR, "", self.lines_before)} WHERE CASE
-                {quoted if self.text.quoted else ""}
-                WHEN ends_with(line, {mark}) THEN len(string_split(line, {mark})) <> {self.width} END""")  # noqa: S608
+            SELECT count(*) FROM {self._read_sql(engine, ["line"], SEPARATOR, "", self.lines_before)}
+            WHERE contains(line, '"') AND NOT regexp_full_match(line, {quote_text(line)})""")  # noqa: S608
 
     def _cut_sql(self, engine: Engine, columns: Sequence[int]) -> str:
         """Lines as the engine finds them, cut at each delimiter: what has another number of fields is faulty."""

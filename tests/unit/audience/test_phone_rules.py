@@ -83,7 +83,7 @@ def read(
 def expected(region: str | None, texts: Sequence[str | None]) -> list[dict[str, object]]:
     readings = [read_line(text, region) for text in texts]
     return [
-        {"row": row, "n": int(phone) if phone else None, "country": country, "reason": reason}
+        {"row": row, "n": phone.removeprefix("+") if phone else None, "country": country, "reason": reason}
         for row, (phone, country, reason) in enumerate(readings)
     ]
 
@@ -120,7 +120,7 @@ def test_read_while_a_file_is_scanned(tmp_path: Path) -> None:
         query = PhoneRules.load("FR").select(scan, 'my "phone"')
         numbers = pa.Table.from_batches(engine.stream(query))
     assert numbers["row"].to_pylist() == [str(row) for row in range(rows)]
-    assert numbers["n"].to_pylist() == [33612300000 + row % 10**5 for row in range(rows)]
+    assert numbers["n"].to_pylist() == [str(33612300000 + row % 10**5) for row in range(rows)]
 
 
 def test_few_numbers_are_all_odd(engine: Engine) -> None:

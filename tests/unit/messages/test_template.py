@@ -79,6 +79,16 @@ def test_all_findings_come_at_once() -> None:
     "source",
     [
         "{% macro f() %}{{ f() }}{% endmacro %}{{ f() }}",
+        "{% macro f() %}{{ g() }}{% endmacro %}{% macro g() %}{{ f() }}{% endmacro %}{{ f() }}",
+        "{% macro f() %}{% endmacro %}{% macro f() %}{% endmacro %}",
+        "{% macro f() %}{% macro g() %}{% endmacro %}{% endmacro %}",
+        "{% macro range() %}{% endmacro %}",
+        "{% macro f() %}{% endmacro %}{% set f = 1 %}",
+        "{% macro f(g) %}{% endmacro %}{% macro g() %}{% endmacro %}",
+        "{% macro f() %}{% endmacro %}{{ f }}",
+        "{% macro f() %}{% endmacro %}{{ f.name }}",
+        "{% macro f() %}{{ caller() }}{% endmacro %}",
+        "{% macro f() %}{{ varargs }}{% endmacro %}",
         "{% call f() %}x{% endcall %}",
         "{% include '/etc/passwd' %}",
         "{% import 'a' as b %}",
@@ -87,7 +97,6 @@ def test_all_findings_come_at_once() -> None:
         "{% block a %}{% endblock %}",
         "{% filter upper %}a{% endfilter %}",
         "{% set a %}b{% endset %}",
-        "{% with a = 1 %}{% endwith %}",
         "{% autoescape true %}{% endautoescape %}",
         "{% set ns.a = 1 %}",
         "{{ namespace() }}",
@@ -143,6 +152,11 @@ def test_construct_is_refused(source: str) -> None:
         "{% set a = 'aaaaaaaaaa' %}" + "{% set a = a ~ a %}" * 200 + "{{ a }}",
         "{% set a = 'aaaaaaaaaa' %}" + "{% set a = a + a %}" * 200 + "{{ a }}",
         "{% set a = 'a' * 9000 %}{{ a }}{{ a }}{{ a }}",
+        "{% macro m0() %}a{% endmacro %}"
+        + "".join(f"{{% macro m{i + 1}() %}}{{{{ m{i}() ~ m{i}() }}}}{{% endmacro %}}" for i in range(60))
+        + "{{ m60() }}",
+        "{% macro f(a) %}" + "{{ a }}" * 900 + "{% endmacro %}{{ f('a' * 9000)|length }}",
+        "{% macro f() %}" + "a" * 9000 + "{% endmacro %}{% for i in range(900) %}{{ f()|length }}{% endfor %}",
     ],
 )
 def test_work_and_size_are_bounded(source: str) -> None:
@@ -194,6 +208,11 @@ def test_reordering_character_in_a_template_is_refused() -> None:
             "M. jean-luc1 jean jean-luc! ---",
         ),
         ("{# a remark #}{{- ' ' ~ a -}}  !", " jean-luc!"),
+        (
+            "{% macro f(x, y='M') %}{{ y }}. {{ x }}{% endmacro %}{{ f(a) }} {{ f(a, 'Me')|upper }}",
+            "M. jean-luc ME. JEAN-LUC",
+        ),
+        ("{% with b = a|upper %}{{ b }}{% endwith %}", "JEAN-LUC"),
         ("{{ a|truncate(2, true, '') }} {{ ' b '|trim }} {{ 'A'|lower|string }} {{ 1 + 1 }}", "je b a 2"),
     ],
 )

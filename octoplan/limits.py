@@ -92,6 +92,8 @@ WHERE_DEPTH_MAX: Final = 100
 """How deep the expression of a filter may nest."""
 EXCLUSION_EXAMPLES_MAX: Final = 5
 """Rows named for each reason of exclusion; the rest are counted."""
+EXCLUDED_SHOWN_MAX: Final = 1_000
+"""Rows that `octoplan excluded` shows for each reason, if it is asked for so many."""
 ENGINE_MEMORY: Final = "600MB"
 """DuckDB's limit; it spills to its private directory beyond."""
 PARTITION_MEMORY_BYTES: Final = 192 * 1024 * 1024

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from decimal import Decimal
 from functools import partial
@@ -99,9 +99,7 @@ def prepare_campaign(setting: Setting, campaign: Campaign) -> Prepared:
 
     :raises InvalidInput: with every finding, if contacts, template or values cannot be used.
     """
-    read = partial(_read_include, setting.project.root)
-    template = parse_template(campaign.model.message.template, campaign.place_in_template(1), read)
-    source = MessageSource(template, campaign.model.message.vars, campaign.model.recipients.columns)
+    source = _message_source(setting, campaign)
     audience = resolve_audience(_audience_spec(setting, campaign, source.recipient_variables), setting.meter)
     try:
         require_no_errors(check_invalid(_accepted(campaign), audience.rows, audience.exclusions), UNUSABLE.summary)
@@ -115,7 +113,9 @@ def prepare_campaign(setting: Setting, campaign: Campaign) -> Prepared:
             dispatch=Dispatch(
                 setting.environment, campaign.identity, batch_size, request, message, _canary_hash(campaign, audience)
             ),
-            content=describe_content(campaign, audience, request, setting.account, setting.key, template.included),
+            content=describe_content(
+                campaign, audience, request, setting.account, setting.key, source.template.included
+            ),
             limits=effective_limits(
                 setting.project.model, setting.settings, campaign.model, *setting.protected.limits_for(campaign)
             ),
@@ -125,6 +125,24 @@ def prepare_campaign(setting: Setting, campaign: Campaign) -> Prepared:
     except BaseException:
         audience.close()
         raise
+
+
+def resolve_contacts(setting: Setting, campaign: Campaign, examples_max: int) -> Audience:
+    """
+    The audience alone, also of a campaign that accepts fewer faulty rows than there are; `examples_max` rows are named
+    for each reason of exclusion. The caller closes it.
+
+    :raises InvalidInput: with every finding, if contacts or template cannot be used.
+    """
+    variables = _message_source(setting, campaign).recipient_variables
+    spec = replace(_audience_spec(setting, campaign, variables), examples_max=examples_max)
+    return resolve_audience(spec, setting.meter)
+
+
+def _message_source(setting: Setting, campaign: Campaign) -> MessageSource:
+    read = partial(_read_include, setting.project.root)
+    template = parse_template(campaign.model.message.template, campaign.place_in_template(1), read)
+    return MessageSource(template, campaign.model.message.vars, campaign.model.recipients.columns)
 
 
 @contextlib.contextmanager

@@ -54,12 +54,14 @@ class Exclusion:
     One reason for which rows get no message. `reason` is a stable code, explained by `explanation`.
 
     `examples` are lines of the contacts file (`file:line` where there are several), the first few; never values.
+    `rows` are the numbers of the same records, for reading them again.
     """
 
     reason: str
     count: int
     examples: tuple[int | str, ...]
     explanation: str
+    rows: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +81,8 @@ class Audience:
     findings: tuple[Finding, ...]
     countries: Mapping[str, int]
     schema: pa.Schema
+    sources: Sources = field(repr=False)
+    """What was read, for reading some of it again; also after `close`."""
     suppressed_since: frozenset[str] = field(repr=False)
     """E.164 numbers that are among the recipients only because the plan was approved before they were suppressed."""
     _suppressed: tuple[pa.StringArray, ...] = field(repr=False)
@@ -192,7 +196,7 @@ class _Settling:
 
     def run(self, told: Callable[[int], None]) -> _Outcome:
         """Fill `settled`; `told` hears of the rows that are settled."""
-        outcome = _Outcome()
+        outcome = _Outcome(Exclusions(most=self._spec.examples_max))
         planned = None if self._spec.planned is None else _as_planned(self._spec.planned, self._both())
         if planned is not None:
             outcome.since = planned.since
@@ -200,7 +204,7 @@ class _Settling:
         with ThreadPoolExecutor(self._spec.threads) as pool:
 
             def settle(number: int) -> tuple[Winners, Divided]:
-                winners = choose(self._numbered.take(number))
+                winners = choose(self._numbered.take(number), self._spec.examples_max)
                 off = self._off(number) if planned is None else planned.suppressed
                 return winners, divide(winners, off, self._allowed, self._settled.schema, cuts)
 
@@ -301,6 +305,7 @@ def _audience(
             counts[reason],
             tuple(sources.records.place_of(row) for row in examples[reason]),
             rules.EXPLANATIONS[reason],
+            tuple(examples[reason]),
         )
         for reason in sorted(counts)
     )
@@ -312,6 +317,7 @@ def _audience(
         findings=findings,
         countries=dict(sorted(outcome.countries.items())),
         schema=settled.schema,
+        sources=sources,
         suppressed_since=outcome.since,
         _suppressed=tuple(outcome.suppressed),
         _set=outcome.numbers.digest(),

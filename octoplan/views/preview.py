@@ -14,10 +14,11 @@ _BUBBLE_WIDTH = 44
 
 @dataclass(frozen=True, slots=True)
 class PhoneMessage:
-    """One recipient's message. `phone` is E.164; number and text are personal data."""
+    """One recipient's message, of the record `row`, shown as `line`. `phone` is E.164; number and text are personal."""
 
     label: str
-    line: int
+    row: int
+    line: int | str
     sender: str | None
     phone: str = field(repr=False)
     text: str = field(repr=False)

@@ -164,6 +164,15 @@ def test_queries_over_sqlite_that_reach_further(octoplan: Octoplan, project: Pro
     require_refused(octoplan, project, sources, "query:")
 
 
+def test_query_over_several_files_of_sqlite(octoplan: Octoplan, project: Project) -> None:
+    """It is over one: a pattern that stands for several, or for none, is a finding."""
+    for name in ("a.db", "b.db"):
+        project.write(f"data/{name}", b"")
+    paths = {"several": "data/*.db", "none": "data/none-*.db"}
+    sources = {name: {"source": "sql", "query": "SELECT 1", "path": path} for name, path in paths.items()}
+    assert "stands for 2 files" in require_refused(octoplan, project, sources, "path:")
+
+
 def test_connection_that_no_environment_describes(octoplan: Octoplan, project: Project) -> None:
     """A campaign knows the name of a database at most; an address is not even a name."""
     sources = {"unknown": {"source": "sql", "query": "SELECT 1", "connection": "crm"}}

@@ -108,7 +108,9 @@ def _open_files(source: Source) -> tuple[Records, tuple[Finding, ...]]:
             records, found = _open_file(source, file)
         except InvalidInput as error:
             if source.if_empty is not None and _is_empty(error):
-                findings.append(source.if_empty.at(place, f"`{file.shown}` holds nothing, not even a header"))
+                detail = f"`{file.shown}` holds nothing, not even a header"
+                hint = "if that is right, a header alone says so without a warning"
+                findings.append(source.if_empty.at(place, detail, hint))
             else:
                 broken.extend(error.findings)
         else:
@@ -151,12 +153,21 @@ def kind_of(name: str) -> FileKind:
     return ENDINGS.get(Path(plain).suffix, "csv")
 
 
+def _only_file(source: Source) -> SourceFile:
+    match source.files:
+        case (file,):
+            return file
+        case files:
+            detail = f"`{source.shown}` stands for {len(files) or 'no'} files; a query is over one SQLite file"
+            raise unreadable(rules.MISSING_FILE.at(source.places("path"), detail))
+
+
 def _open_query(source: Source) -> tuple[Records, tuple[Finding, ...]]:
     query = Query(source.query or "", source.shown, source.places("query"))
     if source.connection is not None:
         return query_database(query, source.connection), ()
-    if source.files:
-        (file,) = source.files
+    if not source.tables:
+        file = _only_file(source)
         return query_sqlite(query, file.path, file.shown, source.places("path")), ()
     tables: dict[str, Records] = {}
     findings: list[Finding] = []

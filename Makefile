@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format schemas lock bench bench-messages phones prove clean
+.PHONY: help demo test browser database lint format schemas lock bench bench-messages phones prove clean
 
 help: ## Show the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
@@ -13,7 +13,7 @@ help: ## Show the targets
 demo: $(VENV)/.run ## See real campaigns planned, priced, applied and recorded against the sandbox
 	@$(BIN)/octoplan demo
 
-test: $(VENV)/.dev $(VENV)/.services ## Run every test, linter and type check
+test: $(VENV)/.dev browser database ## Run every test, linter and type check
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -22,6 +22,19 @@ test: $(VENV)/.dev $(VENV)/.services ## Run every test, linter and type check
 	$(BIN)/coverage run -m pytest -n 2 --dist worksteal
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
+
+# Pages are looked at in a real browser. Debian has Chromium as a package; Ubuntu only as a snap, which containers cannot run.
+browser: $(VENV)/.dev
+	@$(BIN)/python -m tests.chromium || { [ "$$(id -u)" = 0 ] && grep -qs '^ID=debian' /etc/os-release \
+	  && apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends chromium; } \
+	  || echo "The tests that look at pages need Chromium or Chrome: install one. Without it they are skipped, in CI they fail."
+
+# Contacts are read from a real MariaDB, which each test run starts for itself in a folder of its own.
+database:
+	@PATH="$$PATH:/usr/sbin:/usr/local/sbin:/opt/homebrew/bin" sh -c 'command -v mariadbd' >/dev/null \
+	  || { [ "$$(id -u)" = 0 ] && grep -qs '^ID=debian' /etc/os-release && apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
+	  apt-get install -qq -y --no-install-recommends mariadb-server-core mariadb-client-core openssl; } \
+	  || echo "The tests of MySQL's kind of database need MariaDB: install it. Without it they are skipped, in CI they fail."
 
 format: $(VENV)/.dev ## Rewrite the code in the house format
 	$(BIN)/ruff check --fix .
@@ -66,11 +79,3 @@ $(VENV)/.dev: requirements/dev.txt pyproject.toml | $(VENV)/bin/python
 	$(BIN)/python -m pip install --quiet --require-hashes -r requirements/dev.txt
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
-
-# A database that no package index has. Where it cannot be installed the tests that need it are skipped, but not in CI.
-$(VENV)/.services: export DEBIAN_FRONTEND = noninteractive
-$(VENV)/.services: | $(VENV)/bin/python
-	@if PATH="$$PATH:/usr/sbin:/usr/local/sbin:/opt/homebrew/bin" sh -c 'command -v mariadbd' >/dev/null || { \
-	  [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && apt-get update -qq && \
-	  apt-get install -y -qq --no-install-recommends mariadb-server-core mariadb-client-core openssl; }; \
-	then touch $@; else echo "MariaDB is not here and cannot be installed: its tests are skipped (in CI they fail)."; fi

@@ -220,6 +220,8 @@ GIT_PAUSE_S: Final = 0.5
 """Before a failed push is repeated, growing with each."""
 GIT_ERROR_CHARACTERS_MAX: Final = 300
 """How much of git's own words is shown."""
+PREVIEW_GROUPS_MAX: Final = 50
+"""Countries, and texts, that one preview shows a message of."""
 SAVED_PLAN_BYTES_MAX: Final = 256 * 1024 * 1024
 UNCHANGED_ENTRIES_MAX: Final = 500
 """Campaigns that were planned lately, of all projects of a user."""

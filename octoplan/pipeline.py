@@ -55,6 +55,7 @@ from octoplan.plan.hours import check_hours
 from octoplan.plan.model import Action, Plan
 from octoplan.plan.outgoing import Dispatch
 from octoplan.plan.price import Pricing
+from octoplan.plan.waves import plan_waves
 from octoplan.state.home import StateReader
 from octoplan.values.local_time import load_zone
 from octoplan.values.store_address import is_store_address
@@ -105,13 +106,23 @@ def prepare_campaign(setting: Setting, campaign: Campaign) -> Prepared:
         require_no_errors(check_invalid(_accepted(campaign), audience.rows, audience.exclusions), UNUSABLE.summary)
         with setting.meter.stage("message", audience.recipients) as told:
             message = compose_message(source, audience.batches, told)
+        waves = None
+        if campaign.recipient_time is not None:
+            with setting.meter.stage("waves", audience.recipients) as told:
+                waves = plan_waves(campaign, campaign.recipient_time, message, told)
         request = _request(campaign)
         batch_size = min(campaign.model.batch_size, setting.settings.batch_size)
         return Prepared(
             campaign=campaign,
             audience=audience,
             dispatch=Dispatch(
-                setting.environment, campaign.identity, batch_size, request, message, _canary_hash(campaign, audience)
+                setting.environment,
+                campaign.identity,
+                batch_size,
+                request,
+                message,
+                _canary_hash(campaign, audience),
+                waves,
             ),
             content=describe_content(
                 campaign, audience, request, setting.account, setting.key, source.template.included
@@ -263,7 +274,7 @@ def _canary_hash(campaign: Campaign, audience: Audience) -> int | None:
 
 
 def _request(campaign: Campaign) -> SendRequest:
-    """Every field of the endpoint, explicit; text and contacts are each batch's own."""
+    """Every field of the endpoint, explicit; text and contacts are each batch's own, and the time of a wave."""
     model = campaign.model
     return SendRequest(
         text="",

@@ -106,8 +106,11 @@ class Unchanged:
             found = _FOUND.validate_json(content)
         except ValidationError:
             return None
-        # Times as the campaign has them, with the name of their zone.
-        return replace(found, action=replace(found.action, send_at=campaign.send_at, not_after=campaign.not_after))
+        # Times as the campaign has them, with the name of their zone; those of waves are in UTC.
+        action = replace(found.action, not_after=campaign.not_after)
+        if campaign.send_at is not None:
+            action = replace(action, send_at=campaign.send_at, last_send_at=campaign.send_at)
+        return replace(found, action=action)
 
     def _write(self, name: str, found: Found) -> None:
         content = _FOUND.dump_json(found, exclude={"action": {"audience": {"suppressed"}}})

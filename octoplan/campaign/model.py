@@ -30,7 +30,7 @@ from octoplan.limits import (
     WHERE_CHARACTERS_MAX,
 )
 from octoplan.rulebook.data import RULE_ID_PATTERN
-from octoplan.values.local_time import WRITTEN_TIME_PATTERN, load_zone, parse_written_time
+from octoplan.values.local_time import WRITTEN_TIME_PATTERN, ClockChange, load_zone, parse_written_time
 from octoplan.values.names import IDENTIFIER_PATTERN, IDENTIFIER_RULE, REFERENCE_PATTERN, VARIABLE_PATTERN
 from octoplan.values.sender import SENDER_PATTERN, Sender
 from octoplan.values.store_address import (
@@ -478,13 +478,17 @@ class Schedule(Strict):
 
     at: WrittenTime | None = None
     """Local time in `timezone`, or a time with an offset."""
+    recipient_local: Flag = False
+    """`at` is the time on the clock of each recipient, in the zone that the number tells."""
+    elsewhere: Timezone | None = None
+    """With `recipient_local`: the zone of recipients whose number tells none; without it they are an error."""
     timezone: Timezone | None = None
     """IANA name; default: the project's."""
     not_after: WrittenTime | None = None
     """After this nothing is sent any more: a late run refuses, it never turns into "send now"."""
     hand_over: Duration | None = None
     """Hand the messages to the API no earlier than this before `at`, such as `2h`: until then they can be stopped."""
-    clock_change: Literal["refuse", "earlier", "later"] = "refuse"
+    clock_change: ClockChange = "refuse"
     """What to do with a local time that clocks skip or show twice: refuse it, or take the earlier or later reading."""
 
 

@@ -6,13 +6,16 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import click
 
 from octoplan.diagnostics import InvalidInput, OctoplanError, ReportFailed
 
+Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 Renderers = Mapping[str, Callable[[], str]]
 KINDS = ("text", "json")
+PLAN_KINDS = (*KINDS, "html")
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,31 +27,39 @@ class Output:
 
 
 class OutputType(click.ParamType[Output]):
-    """`text`, `json`, `text=FILE` or `json=FILE`."""
+    """One of `kinds` such as `text`, or one of them with a file, `text=FILE`."""
 
     name = "output"
+
+    def __init__(self, kinds: Sequence[str]) -> None:
+        self.kinds = kinds
 
     def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> Output:
         """Check kind and folder now, so that a long run does not end in a typing mistake."""
         if isinstance(value, Output):
             return value
         kind, has_path, path = str(value).partition("=")
-        if kind not in KINDS or (has_path and not path):
-            self.fail(f"`{value}` is none of: {', '.join(KINDS)}, or one of them with `=FILE`", param, ctx)
+        if kind not in self.kinds or (has_path and not path):
+            self.fail(f"`{value}` is none of: {', '.join(self.kinds)}, or one of them with `=FILE`", param, ctx)
         if has_path and not Path(path).parent.is_dir():
             self.fail(f"there is no folder {Path(path).parent}", param, ctx)
         return Output(kind, Path(path) if has_path else None)
 
 
-output_option = click.option(
-    "--output",
-    "-o",
-    "outputs",
-    type=OutputType(),
-    multiple=True,
-    metavar="KIND[=FILE]",
-    help="text or json, to standard output or a file; may be repeated (default: text).",
-)
+def _option(kinds: Sequence[str]) -> Decorator:
+    return click.option(
+        "--output",
+        "-o",
+        "outputs",
+        type=OutputType(kinds),
+        multiple=True,
+        metavar="KIND[=FILE]",
+        help=f"{', '.join(kinds[:-1])} or {kinds[-1]}, to standard output or a file; may be repeated (default: text).",
+    )
+
+
+output_option = _option(KINDS)
+plan_output_option = _option(PLAN_KINDS)
 
 
 def require_one_stdout(outputs: Sequence[Output]) -> Sequence[Output]:

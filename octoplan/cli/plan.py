@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import click
 
-from octoplan.cli.outputs import Output, emit, output_option, require_one_stdout
+from octoplan.cli.outputs import Output, emit, plan_output_option, require_one_stdout
 from octoplan.cli.planning import Planned, Selection, endpoint_of, planning, timings_option, verify_plan
 from octoplan.cli.pricing import chosen_simulation, offline_option, open_pricing, simulate_option
 from octoplan.cli.terminal import colour_on, width
@@ -18,6 +18,7 @@ from octoplan.diagnostics import ExitCode
 from octoplan.digests import DigestKey
 from octoplan.gateway.octopush import PriceGateway
 from octoplan.plan.saved import plan_document, render_document
+from octoplan.views.plan_html import render_plan_page
 from octoplan.views.plan_text import render_plan
 from octoplan.views.problems import render_findings
 from octoplan.views.timings import render_timings
@@ -34,7 +35,7 @@ from octoplan.views.timings import render_timings
 @click.option("--detailed-exitcode", is_flag=True, help="Exit 2 if apply would send something.")
 @click.option("--no-cache", is_flag=True, help="Check every list anew, also one that did not change.")
 @timings_option
-@output_option
+@plan_output_option
 @click.pass_context
 def command(
     context: click.Context,
@@ -64,7 +65,7 @@ def command(
         pricing = stack.enter_context(open_pricing(workspace, asked, recalls=out is None))
         selection = Selection(campaigns, paths)
         # What a program reads or apply takes is never from the cache.
-        is_for_eyes = out is None and not verify and all(output.kind == "text" for output in chosen)
+        is_for_eyes = out is None and not verify and all(output.kind in ("text", "html") for output in chosen)
         cache: Literal["use", "renew"] = "use" if is_for_eyes and not no_cache else "renew"
         planned = stack.enter_context(
             planning(workspace, prices, selection, endpoint=endpoint_of(workspace), cache=cache, pricing=pricing)
@@ -80,6 +81,7 @@ def command(
         key = workspace.home.key
         renderers = {
             "text": lambda: render_plan(plan, width=width(), colour=colour_on(sys.stdout)),
+            "html": lambda: render_plan_page(plan),
             "json": lambda: render_document(_document(planned, key, wants_timings=wants_timings)),
         }
         emit(chosen, renderers)

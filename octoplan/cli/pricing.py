@@ -17,7 +17,8 @@ from octoplan.campaign.model import Environment
 from octoplan.campaign.protected import ProtectedLimits, read_protected_limits
 from octoplan.cli.wiring import Workspace, account_of
 from octoplan.diagnostics import ExitCode, Finding, InvalidInput, OctoplanError
-from octoplan.gateway.port import Balance
+from octoplan.gateway.port import Balance, SendRequest
+from octoplan.messages.batches import Stratum
 from octoplan.pipeline import Setting
 from octoplan.plan.budget import budget_use, check_budget
 from octoplan.plan.build import Prepared, check_wallet
@@ -25,6 +26,7 @@ from octoplan.plan.model import Action, Reason
 from octoplan.plan.price import Pricing, Simulate
 from octoplan.plan.price_file import PriceFile, read_price_file
 from octoplan.plan.price_memory import FILE, RememberedPrices
+from octoplan.plan.samples import PriceOf
 from octoplan.state.home import StateReader
 from octoplan.state.local import FOLDER
 from octoplan.state.spending import add_spending
@@ -65,12 +67,36 @@ def open_pricing(workspace: Workspace, simulate: Simulate, *, recalls: bool) -> 
     if simulate == "none":
         yield Pricing(simulate, table=_price_file(workspace))
         return
+    memory = _memory(workspace, recalls=recalls and simulate == "strata")
+    yield Pricing(simulate, memory=memory)
+    memory.save()
+
+
+def known_prices(workspace: Workspace, request: SendRequest) -> PriceOf:
+    """
+    What a message of a campaign costs as far as is known here, asking nobody: from earlier plans, else the price file.
+
+    :raises InvalidInput: if the environment's price file cannot be used.
+    """
+    table = _price_file(workspace)
+    memory = _memory(workspace, recalls=True)
+
+    def find(stratum: Stratum) -> Decimal | None:
+        if request.auto_optimize_text:
+            return None  # the API may bill fewer parts than are counted here
+        known = memory.find(request, stratum)
+        if known is None and table is not None:
+            known = table.find(request, stratum)
+        return None if known is None else known.amount
+
+    return find
+
+
+def _memory(workspace: Workspace, *, recalls: bool) -> RememberedPrices:
     endpoint = workspace.settings.endpoint if isinstance(workspace.settings, Environment) else ""
     scope = " ".join((workspace.name, endpoint, account_of(workspace) or ""))
     path, now = workspace.project.root / FOLDER / FILE, workspace.clock.now()
-    memory = RememberedPrices(path, scope, now, recalls=recalls and simulate == "strata")
-    yield Pricing(simulate, memory=memory)
-    memory.save()
+    return RememberedPrices(path, scope, now, recalls=recalls)
 
 
 def _price_file(workspace: Workspace) -> PriceFile | None:

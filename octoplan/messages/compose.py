@@ -152,8 +152,11 @@ class ComposedMessage:
 
     def batches(self) -> Iterator[pa.RecordBatch]:
         """What goes out, with the columns of `MESSAGES` and in their order; from the start at each call."""
-        messages = (filled.messages() for filled in self._fill())
-        return ahead(messages) if len(self.texts) == 1 else _sorted_by_text(messages)
+        return in_order(self.messages(), len(self.texts))
+
+    def messages(self) -> Iterator[pa.RecordBatch]:
+        """The same as it is made: in the order of the audience, where there is one text."""
+        return (filled.messages() for filled in self._fill())
 
     def filled_texts(self) -> Iterator[pa.RecordBatch]:
         """What each recipient reads, with the columns of `FILLED`; personal data, for the preview only."""
@@ -375,6 +378,11 @@ def _study(parts: Sequence[Part], reader: Reader, audience_batches: AudienceBatc
         if study.is_over:
             break
     return study
+
+
+def in_order(messages: Iterable[pa.RecordBatch], texts: int) -> Iterator[pa.RecordBatch]:
+    """Messages in the order of `MESSAGES`, made in a thread ahead of the caller where they are in it already."""
+    return ahead(messages) if texts == 1 else _sorted_by_text(messages)
 
 
 def _sorted_by_text(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:

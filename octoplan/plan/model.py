@@ -66,7 +66,8 @@ class PlannedBatch:
     """
     One request that apply would make. `cost` is `None` where no price is known; unknown is never 0.
 
-    `repeat` marks a batch whose outcome is unknown and that would be sent again under the same request id.
+    `repeat` marks a batch whose outcome is unknown and that would be sent again under the same request id. `send_at` is
+    when its messages leave, `None` for at once.
     """
 
     digest: str
@@ -77,6 +78,7 @@ class PlannedBatch:
     cost: Decimal | None
     repeat: bool = False
     canary: bool = False
+    send_at: datetime | None = None
 
 
 PriceSource = Literal["simulation", "memory", "file", "none"]
@@ -202,11 +204,30 @@ class BudgetUse:
 
 @dataclass(frozen=True, slots=True)
 class ZoneCount:
-    """Recipients of one country who may be in any of `zones` (IANA names; none where nothing tells)."""
+    """
+    Recipients of one country who may be in any of `zones` (IANA names; none where nothing tells).
+
+    `send_at` is when they get it, where that is not the same for everybody.
+    """
 
     country: str
     zones: tuple[str, ...]
     recipients: int
+    send_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedWave:
+    """
+    Recipients of a campaign who get it at one instant, the others at others.
+
+    `zones` are those that decide, in which clocks show `local` then; in other zones that their numbers may be in it is
+    later.
+    """
+
+    send_at: datetime
+    local: str
+    zones: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,7 +278,11 @@ class Overridden:
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """One campaign's part of the plan. `identity` is the id under which what was sent is remembered."""
+    """
+    One campaign's part of the plan. `identity` is the id under which what was sent is remembered.
+
+    `send_at` is when its messages leave, the first of them where they have several times, and `last_send_at` the last.
+    """
 
     campaign: str
     identity: str
@@ -279,10 +304,17 @@ class Action:
     sent_recipients: int = 0
     sent_cost: Decimal | None = None
     zones: tuple[ZoneCount, ...] = ()
-    """Where the recipients of marketing are; empty for other campaigns."""
+    """Where recipients are, of marketing and where each has a time of his own; empty for other campaigns."""
     hours: Hours | None = None
     """What the rules on sending hours say; `None` where they do not ask."""
     overrides: tuple[Overridden, ...] = ()
+    last_send_at: datetime | None = None
+    waves: tuple[PlannedWave, ...] = ()
+    """Where each recipient has a time of his own: the times of those who would be written to."""
+
+    def batches_of(self, wave: PlannedWave) -> tuple[PlannedBatch, ...]:
+        """The requests of one wave."""
+        return tuple(batch for batch in self.batches if batch.send_at == wave.send_at)
 
     @property
     def recipients(self) -> int:

@@ -22,7 +22,7 @@ from octoplan.clock import from_text, to_text
 from octoplan.diagnostics import InvalidInput, StalePlan
 from octoplan.digests import DigestKey, canonical_json, content_digest
 from octoplan.plan.breakdown import Share, by_country, by_parts
-from octoplan.plan.model import Action, BudgetUse, Plan, PlannedBatch
+from octoplan.plan.model import Action, BudgetUse, Plan, PlannedBatch, PlannedWave
 from octoplan.plan.price import Simulate
 
 FORMAT: Final = "octoplan-plan"
@@ -159,6 +159,7 @@ def _saved_campaign(item: Mapping[str, Any]) -> SavedCampaign:
             cost=None if batch["cost"] is None else Decimal(batch["cost"]),
             repeat=batch["repeat"],
             canary=batch["canary"],
+            send_at=from_text(batch["send_at"]) if batch.get("send_at") else None,
         )
         for batch in item["batches"]
     ]
@@ -198,8 +199,10 @@ def _action(action: Action) -> dict[str, Any]:
         "cost": _cost(action),
         "schedule": {
             "send_at": _moment(action.send_at),
+            "last_send_at": _moment(action.last_send_at),
             "local": action.send_at_local,
             "not_after": _moment(action.not_after),
+            "waves": [_wave(action, wave) for wave in action.waves],
         },
         "hours": _hours(action),
         "overrides": [{"rule": each.rule, "reason": each.reason} for each in action.overrides],
@@ -304,6 +307,18 @@ def _batch(batch: PlannedBatch) -> dict[str, Any]:
         "cost": _text(batch.cost),
         "repeat": batch.repeat,
         "canary": batch.canary,
+        "send_at": _moment(batch.send_at),
+    }
+
+
+def _wave(action: Action, wave: PlannedWave) -> dict[str, Any]:
+    batches = action.batches_of(wave)
+    return {
+        "send_at": _moment(wave.send_at),
+        "local": wave.local,
+        "zones": list(wave.zones),
+        "recipients": sum(batch.recipients for batch in batches),
+        "requests": len(batches),
     }
 
 

@@ -33,10 +33,16 @@ def cost_lines(action: Action, *, width: int, colour: bool) -> Iterator[str]:
     sign = " =" if cost.source != "requests" else "; one of each:"
     text = f"{render_amount(cost.total)}{sign} {', '.join([*units, *more])}"
     yield from labelled("cost", text, width=width, colour=colour)
-    if _is_vague(cost.total, cost.least, cost.most):
-        yield from labelled("", _bounds(cost.least, cost.most), width=width, colour=colour)
-    for line in _source_lines(action):
+    for line in cost_notes(action):
         yield from labelled("", line, width=width, colour=colour)
+
+
+def cost_notes(action: Action) -> Iterator[str]:
+    """Between what the bill lies where that is not known exactly, and who named the prices."""
+    cost = action.cost
+    if _is_vague(cost.total, cost.least, cost.most):
+        yield _bounds(cost.least, cost.most)
+    yield from _source_lines(action)
 
 
 def _name(unit: UnitPrice) -> str:
@@ -86,11 +92,16 @@ def _of(moments: Iterable[datetime], source: str) -> str:
 
 def total_cost_lines(plan: Plan) -> Iterator[str]:
     """What all campaigns cost together, and what they leave."""
-    if _is_vague(plan.cost, plan.least_cost, plan.most_cost):
-        yield f"Cost: {_bounds(plan.least_cost, plan.most_cost)}"
     yield from _share_line("By country", by_country(plan.sending))
     lengths = {count(parts, "part"): share for parts, share in by_parts(plan.sending).items()}
     yield from _share_line("By length", lengths)
+    yield from money_lines(plan)
+
+
+def money_lines(plan: Plan) -> Iterator[str]:
+    """What is not known exactly, what the prices took, and what is left afterwards."""
+    if _is_vague(plan.cost, plan.least_cost, plan.most_cost):
+        yield f"Cost: {_bounds(plan.least_cost, plan.most_cost)}"
     if plan.simulated:
         yield f"Prices: {count(plan.simulated, 'simulated request')}"
     if plan.balance is not None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from octoplan.audience.policy import INVALID
 from octoplan.plan.model import Action, ActionKind, MessageSummary, Plan
+from octoplan.plan.waves import name_zones
 from octoplan.values.amount import render_amount
 from octoplan.views.cost_text import budget_lines, cost_lines, total_cost_lines
 from octoplan.views.hours_text import hours_lines
@@ -24,11 +25,12 @@ _ORDER = (
 _SENT_LISTED_MAX = 5
 _CHARACTERS_SHOWN_MAX = 8
 _VARIANTS_SHOWN_MAX = 8
+_WAVES_SHOWN_MAX = 6
 
 
 def render_plan(plan: Plan, *, width: int = 100, colour: bool = False) -> str:
     """The plan as text, `width` columns wide. It shows templates and placeholders, never what a recipient reads."""
-    ordered = sorted(plan.actions, key=lambda action: (_ORDER.index(action.kind), action.campaign))
+    ordered = in_reading_order(plan.actions)
     quiet = [action for action in ordered if action.kind is ActionKind.SENT]
     lines = [_head(plan, colour=colour), ""]
     for action in ordered:
@@ -42,6 +44,11 @@ def render_plan(plan: Plan, *, width: int = 100, colour: bool = False) -> str:
         ]
     lines += _total(plan, colour=colour)
     return "\n".join(lines) + "\n"
+
+
+def in_reading_order(actions: Iterable[Action]) -> list[Action]:
+    """What needs a person first, what was sent last."""
+    return sorted(actions, key=lambda action: (_ORDER.index(action.kind), action.campaign))
 
 
 def _head(plan: Plan, *, colour: bool) -> str:
@@ -59,13 +66,16 @@ def _action(action: Action, *, width: int, colour: bool) -> Iterator[str]:
     if action.kind in (ActionKind.SENT, ActionKind.SCHEDULED):
         return
     sender = f" from {action.sender}" if action.sender else ""
-    purpose = "marketing" if action.purpose == "wholesale" else "transactional"
-    yield from labelled("campaign", f"{action.file}: {action.type}, {purpose}{sender}", width=width, colour=colour)
+    yield from labelled(
+        "campaign", f"{action.file}: {action.type}, {purpose_word(action)}{sender}", width=width, colour=colour
+    )
     yield from _audience(action, width=width, colour=colour)
     yield from _message(action, width=width, colour=colour)
     if action.batches:
         yield from cost_lines(action, width=width, colour=colour)
-        yield from labelled("sends", _when(action), width=width, colour=colour)
+        yield from labelled("sends", when_words(action), width=width, colour=colour)
+        for label, text in wave_lines(action):
+            yield from labelled(label, text, width=width, colour=colour)
     for label, text in hours_lines(action):
         yield from labelled(label, text, width=width, colour=colour)
 
@@ -83,6 +93,11 @@ def _figures(action: Action) -> str:
         f"cost {render_amount(action.cost.total)}",
     ]
     return "  " + ", ".join(parts)
+
+
+def purpose_word(action: Action) -> str:
+    """The API's `wholesale` and `alert` in words that people use."""
+    return "marketing" if action.purpose == "wholesale" else "transactional"
 
 
 def _audience(action: Action, *, width: int, colour: bool) -> Iterator[str]:
@@ -113,9 +128,9 @@ def _message(action: Action, *, width: int, colour: bool) -> Iterator[str]:
     if message.mode_reason:
         yield from _variants(message, width=width, colour=colour)
     if action.batches:
-        yield from labelled("requests", _requests(action, message), width=width, colour=colour)
+        yield from labelled("requests", request_words(action, message), width=width, colour=colour)
     parts = ", ".join(f"{number:,} × {count(size, 'part')}" for size, number in sorted(message.histogram.items()))
-    yield from labelled("segments", f"{parts}; {_encoding(action)}", width=width, colour=colour)
+    yield from labelled("segments", f"{parts}; {encoding_words(action)}", width=width, colour=colour)
 
 
 def _fields(fields: Mapping[str, str]) -> str:
@@ -138,13 +153,16 @@ def _variants(message: MessageSummary, *, width: int, colour: bool) -> Iterator[
         yield from labelled("", f"… {len(message.variants) - _VARIANTS_SHOWN_MAX:,} more", width=width, colour=colour)
 
 
-def _requests(action: Action, message: MessageSummary) -> str:
+def request_words(action: Action, message: MessageSummary) -> str:
     """How many requests there are, beside what else could be done."""
     naive = "more than 100,000" if message.naive_requests is None else f"{message.naive_requests:,}"
-    return f"{len(action.batches):,} (one text a rendering: {naive}; the least possible: {message.minimum_requests:,})"
+    waves = f" in {count(len(action.waves), 'wave')}" if action.waves else ""
+    others = f"one text a rendering: {naive}; the least possible: {message.minimum_requests:,}"
+    return f"{len(action.batches):,}{waves} ({others})"
 
 
-def _encoding(action: Action) -> str:
+def encoding_words(action: Action) -> str:
+    """How many messages are in UCS-2, and because of which characters."""
     message = action.message
     if message is None or not message.ucs2_recipients:
         return "all GSM-7"
@@ -155,12 +173,33 @@ def _encoding(action: Action) -> str:
     return f"{message.ucs2_recipients:,} in UCS-2{because}"
 
 
-def _when(action: Action) -> str:
+def when_words(action: Action) -> str:
+    """When messages leave, and until when they can be taken back."""
     if action.send_at is None:
         when = "as soon as applied; cannot be taken back"
+    elif action.waves:
+        span = f"from {instant(action.send_at)} to {instant(action.last_send_at or action.send_at)}"
+        when = f"{action.send_at_local}, {span}; {_cancellable(action)}"
     else:
         when = f"{action.send_at_local} = {instant(action.send_at)}; {_cancellable(action)}"
     return when if action.not_after is None else f"{when}; not after {instant(action.not_after)}"
+
+
+def wave_lines(action: Action) -> Iterator[tuple[str, str]]:
+    """Label and text: when recipients get it, where each has a time of his own."""
+    label = "waves"
+    for wave in action.waves[:_WAVES_SHOWN_MAX]:
+        batches = action.batches_of(wave)
+        people = count(sum(batch.recipients for batch in batches), "recipient")
+        # The day is above, but where a clock change has moved it.
+        local = wave.local.removeprefix((action.send_at_local or "")[: len("Mon 2027-03-22 ")])
+        when = f"{instant(wave.send_at)} = {local} in {name_zones(wave.zones)}"
+        yield label, f"{when}: {people}, {count(len(batches), 'request')}"
+        label = ""
+    more = action.waves[_WAVES_SHOWN_MAX:]
+    if more:
+        people = count(sum(batch.recipients for wave in more for batch in action.batches_of(wave)), "recipient")
+        yield "", f"… {count(len(more), 'more wave')}, {people}"
 
 
 def _cancellable(action: Action) -> str:

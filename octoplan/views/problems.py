@@ -20,6 +20,7 @@ from typing import Final
 import click
 
 from octoplan.diagnostics import Finding, OctoplanError, Place, Severity
+from octoplan.views.text import columns_of
 
 SNIPPET_COLUMNS_MAX: Final = 100
 _CONTEXT_COLUMNS: Final = 40
@@ -81,20 +82,20 @@ def _cut(snippet: str, column: int, width: int) -> tuple[str, int, int]:
     line = _clean(snippet)
     start = min(column - 1, len(line))
     first = 0
-    if _columns(line) > SNIPPET_COLUMNS_MAX:
+    if columns_of(line) > SNIPPET_COLUMNS_MAX:
         first = _fit_back(line, start)
         line = line[: first + _fit(line[first:], SNIPPET_COLUMNS_MAX - 2)] + "…"
     lead = "…" if first else ""
     marked = line[start : start + width]
-    return lead + line[first:], len(lead) + _columns(line[first:start]), max(1, _columns(marked))
+    return lead + line[first:], len(lead) + columns_of(line[first:start]), max(1, columns_of(marked))
 
 
 def _fit_back(line: str, start: int) -> int:
     """Where to begin so that `_CONTEXT_COLUMNS` stand before `start`."""
-    if _columns(line[:start]) <= _CONTEXT_COLUMNS:
+    if columns_of(line[:start]) <= _CONTEXT_COLUMNS:
         return 0
     first = start
-    while first and _columns(line[first - 1 : start]) <= _CONTEXT_COLUMNS:
+    while first and columns_of(line[first - 1 : start]) <= _CONTEXT_COLUMNS:
         first -= 1
     return first
 
@@ -103,21 +104,10 @@ def _fit(text: str, columns: int) -> int:
     """How many characters of `text` fit."""
     used = 0
     for count, character in enumerate(text):
-        used += _columns(character)
+        used += columns_of(character)
         if used > columns:
             return count
     return len(text)
-
-
-def _columns(text: str) -> int:
-    """Columns that a terminal takes for `text`: two for wide characters, none for those drawn over the one before."""
-    return sum(map(_column, text))
-
-
-def _column(character: str) -> int:
-    if unicodedata.category(character) in ("Mn", "Me", "Cf"):
-        return 0
-    return 2 if unicodedata.east_asian_width(character) in ("W", "F") else 1
 
 
 def _clean(text: str) -> str:

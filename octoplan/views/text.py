@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+import unicodedata
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
@@ -58,3 +59,14 @@ def labelled(label: str, text: str, *, width: int, colour: bool, indent: int = 4
     ]
     first = " " * indent + paint(label.ljust(label_width), "label", colour=colour) + wrapped[0]
     return [first.rstrip(), *((" " * len(head) + line).rstrip() for line in wrapped[1:])]
+
+
+def columns_of(text: str) -> int:
+    """Columns that a terminal takes for `text`: two for wide characters, none for those drawn over the one before."""
+    return sum(map(_column, text))
+
+
+def _column(character: str) -> int:
+    if unicodedata.category(character) in ("Mn", "Me", "Cf"):
+        return 0
+    return 2 if unicodedata.east_asian_width(character) in ("W", "F") else 1

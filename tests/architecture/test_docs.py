@@ -28,6 +28,7 @@ from octoplan.plan.model import (
     Overridden,
     Plan,
     PlannedBatch,
+    PlannedWave,
     Reason,
     UnitPrice,
     ZoneCount,
@@ -143,6 +144,7 @@ def test_every_field_of_a_saved_plan_is_described() -> None:
         zones=(ZoneCount("FR", ("Europe/Paris",), 1),),
         hours=Hours(MOMENT, MOMENT, (broken,), None, None, next_warns=False, closes_at=None),
         overrides=(Overridden("window/fr-sunday", "because"),),
+        waves=(PlannedWave(MOMENT, "Mon", ("Europe/Paris",)),),
     )
     plan = Plan("p", "sandbox", "here", "k1_", None, MOMENT, MOMENT, (action,), None, None)
     document = plan_document(plan, DigestKey(bytes(32)))

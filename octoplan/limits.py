@@ -134,6 +134,12 @@ LAYOUT_WORK_MAX: Final = 10_000
 """Parts of a template laid out while texts are chosen, some seconds; then the best that was found is taken."""
 MESSAGE_VARIANTS_MAX: Final = 256
 """Texts that branches are split into; each costs every Arrow batch a pass."""
+CHARACTER_SETS_MAX: Final = 1_000
+"""Sets of characters that make messages longer; beyond, only the columns that they come from are told apart."""
+CHARACTERS_SHOWN_MAX: Final = 50
+"""Of those, how many a plan names."""
+LEFT_OUT_MAX: Final = 100_000
+"""Recipients left out for an unsafe value; a list with more is not the right one, and they are kept in memory."""
 VALUES_COUNTED_MAX: Final = 1_000
 """Different values of a fragment that are counted to see whether a text for each would do."""
 

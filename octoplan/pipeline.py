@@ -26,10 +26,17 @@ from octoplan.audience.readers.download import Remote
 from octoplan.audience.readers.object_store import Stored
 from octoplan.audience.readers.source import Source, SourceFile
 from octoplan.audience.resolve import Audience, AudienceSpec, resolve_audience
-from octoplan.audience.rules import NOT_ALLOWED_SOURCE
+from octoplan.audience.rules import NOT_ALLOWED_SOURCE, UNSAFE_VALUE
 from octoplan.audience.sources import PlannedSuppression
 from octoplan.audience.suppression import SuppressionSpec
-from octoplan.campaign.model import AllowedSource, AllowedStore, Budgets, ContactSource, EnvironmentSettings
+from octoplan.campaign.model import (
+    AllowedSource,
+    AllowedStore,
+    Budgets,
+    CampaignModel,
+    ContactSource,
+    EnvironmentSettings,
+)
 from octoplan.campaign.project import (
     Project,
     SuppressionList,
@@ -45,6 +52,8 @@ from octoplan.diagnostics import Finding, InvalidInput, Place, Rule, require_no_
 from octoplan.digests import DigestKey
 from octoplan.gateway.port import Balance, Prices, SendRequest
 from octoplan.messages.compose import MessageSource, compose_message
+from octoplan.messages.handling import Handling
+from octoplan.messages.rules import ACCEPTABLE
 from octoplan.messages.template import parse_template
 from octoplan.meter import QUIET, Meter
 from octoplan.plan.budget import budget_use, check_budgets
@@ -106,6 +115,7 @@ def prepare_campaign(setting: Setting, campaign: Campaign) -> Prepared:
         require_no_errors(check_invalid(_accepted(campaign), audience.rows, audience.exclusions), UNUSABLE.summary)
         with setting.meter.stage("message", audience.recipients) as told:
             message = compose_message(source, audience.batches, told)
+        audience = audience.without(message.left_out, UNSAFE_VALUE)
         waves = None
         if campaign.recipient_time is not None:
             with setting.meter.stage("waves", audience.recipients) as told:
@@ -152,7 +162,8 @@ def resolve_contacts(setting: Setting, campaign: Campaign, examples_max: int) ->
 
 def _message_source(setting: Setting, campaign: Campaign) -> MessageSource:
     read = partial(_read_include, setting.project.root)
-    template = parse_template(campaign.model.message.template, campaign.place_in_template(1), read)
+    handling = _handling(campaign.model)
+    template = parse_template(campaign.model.message.template, campaign.place_in_template(1), read, handling)
     return MessageSource(template, campaign.model.message.vars, campaign.model.recipients.columns)
 
 
@@ -235,6 +246,12 @@ def build_plan(
             messages_per_second=setting.settings.messages_per_second,
         ),
     )
+
+
+def _handling(model: CampaignModel) -> Handling:
+    """What becomes of characters and values; an override of a rule on values has them as they are."""
+    accepted = frozenset(override.rule for override in model.overrides) & ACCEPTABLE
+    return Handling(model.message.replacement, model.message.on_unsafe, accepted)
 
 
 def _read_include(root: Path, name: str) -> str:

@@ -195,8 +195,9 @@ def _digest(path: Path) -> str:
 
 @cache
 def _versions() -> list[str]:
-    """Of the libraries, and of our own code: byte for byte, since a checkout changes without a new number."""
+    """Of the libraries, and of our own code and data: byte for byte, since a checkout changes without a new number."""
     code = hashlib.sha256()
-    for path in sorted(Path(__file__).parent.rglob("*.py")):
+    folder = Path(__file__).parent
+    for path in sorted([*folder.rglob("*.py"), *folder.rglob("*.yaml")]):
         code.update(path.read_bytes())
     return [sys.version, code.hexdigest(), *(version(name) for name in _LIBRARIES)]

@@ -17,7 +17,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from itertools import chain
 from pathlib import Path
@@ -39,7 +39,7 @@ from octoplan.audience.sources import AudienceSpec, PlannedSuppression, Sources,
 from octoplan.audience.suppression import SUPPRESSED_SCHEMA, load_suppression
 from octoplan.diagnostics import Finding
 from octoplan.digests import DigestKey, content_digest
-from octoplan.limits import ARROW_ROWS_PER_BATCH
+from octoplan.limits import ARROW_ROWS_PER_BATCH, EXCLUSION_EXAMPLES_MAX
 from octoplan.meter import QUIET, Meter
 
 __all__ = ["Audience", "AudienceSpec", "Exclusion", "resolve_audience"]
@@ -89,6 +89,7 @@ class Audience:
     _set: bytes = field(repr=False)
     _settled: Partitions = field(repr=False)
     _close: Callable[[], None] = field(repr=False)
+    _without: pa.StringArray | None = field(default=None, repr=False)
 
     def __enter__(self) -> Audience:
         return self
@@ -111,7 +112,30 @@ class Audience:
         """
         for batch in _gathered(chain.from_iterable(map(self._settled.batches, range(PARTITIONS)))):
             for start in range(0, len(batch), ARROW_ROWS_PER_BATCH):
-                yield batch.slice(start, ARROW_ROWS_PER_BATCH)
+                rows = batch.slice(start, ARROW_ROWS_PER_BATCH)
+                if self._without is not None:
+                    rows = rows.filter(pc.invert(pc.is_in(rows.column("phone"), value_set=self._without)))
+                yield rows
+
+    def without(self, rows: pa.Table, reason: str) -> Audience:
+        """
+        The same audience without some of its recipients (columns of `RECIPIENTS`), who are counted under `reason`.
+
+        Both share the data: closing one closes the other. The digest of the set stays: it is of the list.
+        """
+        if not rows.num_rows:
+            return self
+        first = tuple(sorted(rows["row"].to_pylist())[:EXCLUSION_EXAMPLES_MAX])
+        places = tuple(map(self.sources.records.place_of, first))
+        left_out = Exclusion(reason, rows.num_rows, places, rules.EXPLANATIONS[reason], first)
+        countries = Counter(self.countries) - Counter(rows["country"].to_pylist())
+        return replace(
+            self,
+            recipients=self.recipients - rows.num_rows,
+            exclusions=tuple(sorted((*self.exclusions, left_out), key=lambda each: each.reason)),
+            countries=dict(sorted(countries.items())),
+            _without=rows["phone"].combine_chunks(),
+        )
 
     def set_digest(self, key: DigestKey) -> str:
         """

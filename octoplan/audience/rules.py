@@ -52,6 +52,7 @@ SUPPRESSED: Final = "suppressed"
 NOT_ALLOWED: Final = "not-allowed"
 NOT_SAMPLED: Final = "not-sampled"
 OVER_LIMIT: Final = "over-limit"
+UNSAFE_VALUE: Final = "unsafe-value"
 
 EXPLANATIONS: Final = {
     FAULTY_ROW: (
@@ -78,6 +79,7 @@ EXPLANATIONS: Final = {
     SUPPRESSED: "the number is on a suppression list",
     NOT_ALLOWED: "the environment's allow-list does not hold the number",
     NOT_SAMPLED: "the number is not in the campaign's `sample`",
+    UNSAFE_VALUE: "a value of the row must not be in a message, and the campaign's `message` says `on_unsafe: drop`",
     OVER_LIMIT: "the number comes after those that the campaign's `limit` takes",
 }
 """Reason -> what it means. The codes are stable: plans and reports carry them."""

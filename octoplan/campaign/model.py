@@ -371,6 +371,11 @@ Number = Annotated[
     _schema(_SCALAR, r"\+[1-9][0-9]{6,14}"),
 ]
 Encoding = Literal["utf-8", "utf-16", "windows-1252", "iso-8859-15"]
+Replacement = Annotated[
+    Literal[0, 1, 2, 3],
+    _only_text(_parse_count),
+    WithJsonSchema({"enum": [0, 1, 2, 3, "0", "1", "2", "3"]}),
+]
 Share = Annotated[Decimal, _only_text(_parse_share), _schema("string", SHARE_PATTERN, examples=["5%", "0.5%"])]
 Positive = Annotated[
     int,
@@ -412,6 +417,16 @@ class Message(Strict):
     """The text, as a Jinja template over the recipient's columns and `vars`."""
     vars: dict[Variable, VariableText] = Field(default_factory=dict)
     """Values that are the same for every recipient."""
+    replacement: Replacement = 0
+    """
+    Which characters outside GSM-7 are replaced, in template and values: 0 none, 1 signs of typography, 2 also ligatures
+    and signs that can be written out, 3 also accents that GSM-7 lacks. The plan shows each.
+    """
+    on_unsafe: Literal["refuse", "drop", "escape"] = "refuse"
+    """
+    What values that a message must not hold do (braces, line breaks, a STOP mention, a shortened link…): nothing is
+    sent, those recipients are left out and counted, or what has a harmless form takes it.
+    """
 
 
 class ContactSource(Strict):

@@ -8,7 +8,7 @@ import click
 
 from octoplan.audience.excluded import read_excluded
 from octoplan.audience.policy import INVALID
-from octoplan.audience.rules import EXPLANATIONS, NOT_MOBILE
+from octoplan.audience.rules import EXPLANATIONS, NOT_MOBILE, UNSAFE_VALUE
 from octoplan.cli.planning import Selection, select_campaigns
 from octoplan.cli.progress import Progress
 from octoplan.cli.terminal import colour_on, width
@@ -26,7 +26,7 @@ from octoplan.views.excluded import render_excluded
     "--reason",
     "reasons",
     multiple=True,
-    type=click.Choice(sorted(EXPLANATIONS)),
+    type=click.Choice(sorted(EXPLANATIONS.keys() - {UNSAFE_VALUE})),  # that one is known only with the message
     help="Only rows with this reason; without it, all rows whose number cannot be used.",
 )
 @click.option(

@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 
 from octoplan.audience.resolve import Audience
 from octoplan.campaign.check import check_times, drop_overridden
-from octoplan.campaign.model import CampaignModel, Limits
+from octoplan.campaign.model import CampaignModel, Limits, Message
 from octoplan.campaign.resolve import Campaign
 from octoplan.campaign.words import check_by_country
 from octoplan.clock import Clock
@@ -30,6 +30,14 @@ from octoplan.messages.batches import Stratum
 from octoplan.messages.compiler import requests_for
 from octoplan.meter import QUIET, Meter
 from octoplan.plan.copies import check_sent_copies
+from octoplan.plan.lengths import (
+    PartPrices,
+    describe_dearer,
+    describe_difference,
+    describe_length,
+    describe_pessimistic,
+    describe_replaced,
+)
 from octoplan.plan.model import (
     Action,
     ActionKind,
@@ -123,6 +131,8 @@ def describe_content(
     model = campaign.model
     message: list[object] = [model.message.template, dict(model.message.vars), dict(model.recipients.columns)]
     message += [dict(included)] if included else []
+    # Named only where it is used: without it a campaign keeps the digest that it always had.
+    message += [["replacement", model.message.replacement]] if model.message.replacement else []
     fields = {
         "account": account,
         "audience": "growing" if model.audience == "growing" else audience.set_digest(key),
@@ -585,7 +595,7 @@ def _action(
         sender=request.sender,
         content=prepared.content,
         audience=_summarise_audience(prepared, batches),
-        message=_summarise_message(prepared.dispatch, campaign.model.message.template),
+        message=_summarise_message(prepared.dispatch, campaign.model.message, cost.unit_prices if cost else ()),
         batches=tuple(batches),
         cost=cost or Cost(None, "none"),
         send_at=first,
@@ -623,20 +633,21 @@ def _summarise_audience(prepared: Prepared, batches: Sequence[PlannedBatch]) -> 
     )
 
 
-def _summarise_message(dispatch: Dispatch, template: str) -> MessageSummary:
+def _summarise_message(dispatch: Dispatch, written: Message, units: Sequence[UnitPrice]) -> MessageSummary:
     message, batch_size = dispatch.message, dispatch.batch_size
+    statistics, prices = message.statistics, PartPrices.of(units)
     renderings, naive = message.renderings, None
     if renderings is not None:
         naive = sum(count * requests_for(recipients, batch_size) for recipients, count in renderings.items())
     return MessageSummary(
-        text=message.texts[0] if message.mode == "merge" and message.texts else template,
+        text=message.texts[0] if message.mode == "merge" and message.texts else written.template,
         texts=len(message.texts),
         mode=message.mode,
         mode_reason=message.reason,
         fields={slot.name: slot.filled_by for slot in message.slots},
-        histogram=dict(message.statistics.segments),
-        ucs2_recipients=message.statistics.encodings.get("UCS-2", 0),
-        guilty=dict(message.statistics.ucs2_characters),
+        histogram=dict(statistics.segments),
+        ucs2_recipients=statistics.encodings.get("UCS-2", 0),
+        guilty=dict(statistics.ucs2_characters),
         variants=tuple(
             TextVariant(
                 use.text,
@@ -647,6 +658,14 @@ def _summarise_message(dispatch: Dispatch, template: str) -> MessageSummary:
             )
             for use in message.uses
         ),
-        minimum_requests=-(-message.statistics.recipients // batch_size),
+        minimum_requests=-(-statistics.recipients // batch_size),
         naive_requests=naive,
+        longest=describe_length(statistics.longest),
+        shortest=describe_length(statistics.shortest),
+        dearer=describe_dearer(statistics.causes, prices),
+        replacement=written.replacement,
+        replaced=describe_replaced(statistics.replaced, written.replacement),
+        saved=describe_difference(statistics.saved, prices),
+        pessimistic=describe_pessimistic(statistics),
+        pessimistic_extra=describe_difference(statistics.pessimistic, prices),
     )

@@ -140,6 +140,68 @@ class TextVariant:
 
 
 @dataclass(frozen=True, slots=True)
+class Difference:
+    """
+    Parts that some recipients' messages have beside what they could have, and their cost; `None` where it is unknown.
+
+    `is_estimated` tells that a price in it was not asked, but taken in proportion to the parts.
+    """
+
+    recipients: int
+    parts: int
+    cost: Decimal | None
+    is_estimated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class CharacterFrom:
+    """
+    A character and the columns of the contacts that it comes from; none for the template.
+
+    The empty text stands for other characters, where naming them could tell a name or would be too long.
+    """
+
+    character: str
+    columns: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DearerMessages:
+    """
+    Messages that take more parts because all of these characters are outside GSM-7; none are named for the rest.
+
+    `level` is the replacement that would save it, `None` if none would.
+    """
+
+    because: tuple[CharacterFrom, ...]
+    extra: Difference
+    level: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class ReplacedCharacter:
+    """A character that is replaced `by` others in the messages of so many recipients."""
+
+    source: CharacterFrom
+    by: str
+    recipients: int
+
+
+@dataclass(frozen=True, slots=True)
+class MessageLength:
+    """
+    How long one message is. `line` is where its recipient stands in the contacts, `cuts` are the characters after which
+    its next part begins.
+    """
+
+    line: int
+    units: int
+    segments: int
+    encoding: str
+    cuts: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class MessageSummary:
     """
     The text, and how long it becomes. `guilty` counts rows per character that forces UCS-2.
@@ -147,6 +209,8 @@ class MessageSummary:
     `text` is the API's, with its placeholders, if there is one; else it is the template. `variants` are the texts by
     what makes them; `texts` is how many different ones there are. `minimum_requests` would do if everybody read the
     same; `naive_requests` is what one text for each different rendering would take, `None` for more than 100,000.
+    `dearer` say which characters cost parts, `replaced` which were replaced, and `saved` what that saved. `pessimistic`
+    is the histogram as Octopush's page on special characters counts, `pessimistic_extra` what it has more.
     """
 
     text: str
@@ -160,6 +224,14 @@ class MessageSummary:
     variants: tuple[TextVariant, ...] = ()
     minimum_requests: int = 0
     naive_requests: int | None = 0
+    longest: MessageLength | None = None
+    shortest: MessageLength | None = None
+    dearer: tuple[DearerMessages, ...] = ()
+    replacement: int = 0
+    replaced: tuple[ReplacedCharacter, ...] = ()
+    saved: Difference | None = None
+    pessimistic: Mapping[int, int] = field(default_factory=dict)
+    pessimistic_extra: Difference | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,16 @@ from octoplan.clock import from_text, to_text
 from octoplan.diagnostics import InvalidInput, StalePlan
 from octoplan.digests import DigestKey, canonical_json, content_digest
 from octoplan.plan.breakdown import Share, by_country, by_parts
-from octoplan.plan.model import Action, BudgetUse, Plan, PlannedBatch, PlannedWave
+from octoplan.plan.model import (
+    Action,
+    BudgetUse,
+    CharacterFrom,
+    Difference,
+    MessageLength,
+    Plan,
+    PlannedBatch,
+    PlannedWave,
+)
 from octoplan.plan.price import Simulate
 
 FORMAT: Final = "octoplan-plan"
@@ -263,6 +272,46 @@ def _message(action: Action) -> dict[str, Any] | None:
         ],
         "minimum_requests": message.minimum_requests,
         "naive_requests": message.naive_requests,
+        "longest": _length(message.longest),
+        "shortest": _length(message.shortest),
+        "dearer": [
+            {"because": [_character(one) for one in each.because], "extra": _extra(each.extra), "level": each.level}
+            for each in message.dearer
+        ],
+        "replacement": message.replacement,
+        "replaced": [
+            {**_character(each.source), "by": each.by, "recipients": each.recipients} for each in message.replaced
+        ],
+        "saved": _extra(message.saved),
+        "pessimistic_segments": {str(parts): count for parts, count in message.pessimistic.items()},
+        "pessimistic_extra": _extra(message.pessimistic_extra),
+    }
+
+
+def _character(found: CharacterFrom) -> dict[str, Any]:
+    return {"character": found.character, "columns": list(found.columns)}
+
+
+def _extra(extra: Difference | None) -> dict[str, Any] | None:
+    if extra is None:
+        return None
+    return {
+        "recipients": extra.recipients,
+        "parts": extra.parts,
+        "cost": _text(extra.cost),
+        "estimated": extra.is_estimated,
+    }
+
+
+def _length(length: MessageLength | None) -> dict[str, Any] | None:
+    if length is None:
+        return None
+    return {
+        "line": length.line,
+        "units": length.units,
+        "segments": length.segments,
+        "encoding": length.encoding,
+        "cuts": list(length.cuts),
     }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from octoplan.plan.model import Action, Plan
 from octoplan.views.cost_text import cost_notes
 from octoplan.views.hours_text import hours_lines
+from octoplan.views.length_text import length_lines
 from octoplan.views.page import render_page
 from octoplan.views.plan_text import encoding_words, purpose_word, request_words, wave_lines, when_words
 from octoplan.views.plan_view import plan_view
@@ -38,5 +39,6 @@ def _facts(action: Action) -> list[tuple[str, str]]:
         facts.append(("Requests", request_words(action, action.message)))
     if action.message:
         facts.append(("Encoding", encoding_words(action)))
+        facts += [(label.capitalize() or "Also", text) for label, text in length_lines(action.message)]
         facts += [("Texts", action.message.mode_reason)] if action.message.mode_reason else []
     return facts

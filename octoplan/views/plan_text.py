@@ -10,7 +10,8 @@ from octoplan.plan.waves import name_zones
 from octoplan.values.amount import render_amount
 from octoplan.views.cost_text import budget_lines, cost_lines, total_cost_lines
 from octoplan.views.hours_text import hours_lines
-from octoplan.views.text import count, instant, labelled, lines_of, paint
+from octoplan.views.length_text import length_lines
+from octoplan.views.text import count, count_parts, instant, labelled, lines_of, paint
 
 _ORDER = (
     ActionKind.UNKNOWN,
@@ -129,8 +130,10 @@ def _message(action: Action, *, width: int, colour: bool) -> Iterator[str]:
         yield from _variants(message, width=width, colour=colour)
     if action.batches:
         yield from labelled("requests", request_words(action, message), width=width, colour=colour)
-    parts = ", ".join(f"{number:,} × {count(size, 'part')}" for size, number in sorted(message.histogram.items()))
-    yield from labelled("segments", f"{parts}; {encoding_words(action)}", width=width, colour=colour)
+    segments = f"{count_parts(message.histogram)}; {encoding_words(action)}"
+    yield from labelled("segments", segments, width=width, colour=colour)
+    for label, text in length_lines(message):
+        yield from labelled(label, text, width=width, colour=colour)
 
 
 def _fields(fields: Mapping[str, str]) -> str:

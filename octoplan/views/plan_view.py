@@ -176,6 +176,7 @@ _STEPS: Final[tuple[tuple[str, frozenset[str], bool], ...]] = (
     ("one per number", frozenset({audience_rules.DUPLICATE}), True),
     ("not suppressed", frozenset({audience_rules.SUPPRESSED, audience_rules.NOT_ALLOWED}), True),
     ("in the part taken", frozenset({audience_rules.NOT_SAMPLED, audience_rules.OVER_LIMIT}), False),
+    ("safe to send", frozenset({audience_rules.UNSAFE_VALUE}), False),
 )
 """What each step is called, the reasons for which rows fall out there, and whether it is shown without any."""
 

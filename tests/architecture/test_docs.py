@@ -21,15 +21,20 @@ from octoplan.plan.model import (
     ActionKind,
     AudienceSummary,
     BrokenHours,
+    CharacterFrom,
     Cost,
+    DearerMessages,
+    Difference,
     ExclusionLine,
     Hours,
+    MessageLength,
     MessageSummary,
     Overridden,
     Plan,
     PlannedBatch,
     PlannedWave,
     Reason,
+    ReplacedCharacter,
     UnitPrice,
     ZoneCount,
 )
@@ -122,6 +127,7 @@ def undescribed(page: str, names: Iterable[str]) -> list[str]:
 
 def test_every_field_of_a_saved_plan_is_described() -> None:
     """Who reads a plan with a program finds each field on its page."""
+    accent = CharacterFrom("ï", ("first_name",))
     broken = BrokenHours("window/fr-hours", "error", True, "FR", ("Europe/Paris",), 1, "Sun", "daily", "a page")
     action = Action(
         campaign="spring",
@@ -135,7 +141,19 @@ def test_every_field_of_a_saved_plan_is_described() -> None:
         sender=None,
         content={},
         audience=AudienceSummary("data/a.csv", 1, 1, 0, (ExclusionLine("duplicate", 1, (2,), "twice"),), {}),
-        message=MessageSummary("Hi", 1, "merge", None, {}, {1: 1}, 0, {}),
+        message=MessageSummary(
+            "Hi",
+            1,
+            "merge",
+            None,
+            {},
+            {1: 1},
+            0,
+            {},
+            longest=MessageLength(2, 3, 1, "GSM-7", ()),
+            dearer=(DearerMessages((accent,), Difference(1, 1, None), 3),),
+            replaced=(ReplacedCharacter(accent, "i", 1),),
+        ),
         batches=(PlannedBatch("b1_", "r", 1, 1, 1, None),),
         cost=Cost(None, "none", (UnitPrice("FR", 1, 1, None),)),
         send_at=None,

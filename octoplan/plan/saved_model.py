@@ -142,6 +142,47 @@ class VariantData(_Data):
     texts: Count
 
 
+class LengthData(_Data):
+    """How long one message is."""
+
+    line: Count
+    units: Count
+    segments: Count
+    encoding: str
+    cuts: tuple[int, ...]
+
+
+class CharacterData(_Data):
+    """A character, and the columns that it comes from."""
+
+    character: str
+    columns: tuple[str, ...]
+
+
+class DifferenceData(_Data):
+    """What something else would change."""
+
+    recipients: int
+    parts: int
+    cost: Amount | None
+    estimated: bool
+
+
+class DearerData(_Data):
+    """Recipients whose messages take more parts because of some characters."""
+
+    because: tuple[CharacterData, ...]
+    extra: DifferenceData
+    level: int | None
+
+
+class ReplacedData(CharacterData):
+    """A character that was replaced."""
+
+    by: str
+    recipients: Count
+
+
 class MessageData(_Data):
     """How the text is sent, and how long it becomes."""
 
@@ -155,6 +196,14 @@ class MessageData(_Data):
     variants: tuple[VariantData, ...]
     minimum_requests: Count
     naive_requests: Count | None
+    longest: LengthData | None
+    shortest: LengthData | None
+    dearer: tuple[DearerData, ...]
+    replacement: Count
+    replaced: tuple[ReplacedData, ...]
+    saved: DifferenceData | None
+    pessimistic_segments: dict[str, Count]
+    pessimistic_extra: DifferenceData | None
 
 
 class BatchData(_Data):

@@ -75,7 +75,15 @@ def test_a_good_run_leaves_no_trace_of_anybody(project: Project, octoplan: Octop
     octoplan("apply", "plan.json", "--output", "json=report.json", "--output", "text")
     octoplan("plan", "--compare", "before.json", "-o", "text", "-o", "json=compared.json")
     octoplan("diff", "HEAD", "-o", "text", "-o", "json=difference.json")
-    for arguments in (("plan",), ("status",), ("show", "spring"), ("recover",), ("doctor",), ("lock", "check")):
+    for arguments in (
+        ("plan",),
+        ("status",),
+        ("show", "spring"),
+        ("recover",),
+        ("doctor",),
+        ("lock", "check"),
+        ("excluded", "spring"),
+    ):
         octoplan(*arguments)
     journal = ".octoplan/environments/live/state.db"
     require_no_trace(

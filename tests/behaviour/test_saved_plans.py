@@ -154,3 +154,18 @@ def test_commands_name_the_environment_that_is_not_the_default(
     project.campaign("spring", message={"template": "Bonsoir {{ first_name }}. STOP au XXXXX"})
     stale = octoplan("apply", "--env", "live", "plan.json", code=6).stderr
     assert "`octoplan plan --out plan.json --env live --campaign spring`" in stale
+
+
+def test_what_the_plan_knew_of_is_no_news(project: Project, octoplan: Octoplan, sandbox: SandboxProcess) -> None:
+    """A plan holds how far the journal had come, and a stale one tells only what came after."""
+    project.contacts(PEOPLE[:4])
+    project.campaign("spring", audience="growing")
+    sent = octoplan("apply", "--auto-approve", "-o", "json").json()
+    project.contacts(PEOPLE)
+    octoplan("plan", "--out", "plan.json")
+    (campaign,) = json.loads((project.root / "plan.json").read_text())["campaigns"]
+    assert campaign["position"]["run"] == sent["run"]
+    project.contacts([*PEOPLE[:4], ("Wystane", *PEOPLE[4][1:])])
+    stale = octoplan("apply", "plan.json", code=6).stderr
+    assert "1 request(s) differ from the plan" in stale
+    assert "since then" not in stale

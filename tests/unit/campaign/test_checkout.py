@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -114,27 +115,23 @@ def test_links_submodules_and_pointers_are_no_files(root: Path) -> None:
     assert borrowed(root) == ("data/a.csv",)
 
 
-def test_names_that_lead_elsewhere_are_never_written(root: Path, tmp_path: Path) -> None:
+def test_names_that_lead_elsewhere_are_never_written(root: Path) -> None:
     """A tree made by hand may hold `..` and hidden folders; nothing is written for them."""
-    write(root, "octoplan.yaml", "project: maple\ncampaigns: ['**/*.yaml']\n")
-    commit(root)
-    blob = git(root.parent, "hash-object", "-w", "--stdin", data=b"id: evil\n")
-    entry = b"100644 evil.yaml\0" + bytes.fromhex(blob)
-    inner = git(root.parent, "hash-object", "-w", "-t", "tree", "--literally", "--stdin", data=entry)
-    up = b"".join(b"40000 " + name + b"\0" + bytes.fromhex(inner) for name in (b"..", b".git", b".octoplan"))
-    outer = git(root.parent, "hash-object", "-w", "-t", "tree", "--literally", "--stdin", data=up)
-    top = git(
-        root.parent,
-        "hash-object",
-        "-w",
-        "-t",
-        "tree",
-        "--literally",
-        "--stdin",
-        data=b"40000 sms\0" + bytes.fromhex(outer),
-    )
-    evil = git(root.parent, "commit-tree", top, "-m", "evil")
-    assert files(root, evil) == {}
+    settings = "project: maple\ncampaigns: ['**/*.yaml']\n"
+    blobs = [make(root, "blob", text.encode()) for text in ("id: evil\n", settings)]
+    evil, octoplan = (b"100644 %s\0%s" % pair for pair in zip((b"evil.yaml", b"octoplan.yaml"), blobs, strict=True))
+    inner = make(root, "tree", evil)
+    folders = b"".join(b"40000 %s\0%s" % (name, inner) for name in (b"..", b".git", b".octoplan"))
+    outer = make(root, "tree", folders + octoplan)
+    top = make(root, "tree", b"40000 sms\0" + outer)
+    revision = git(root.parent, "commit-tree", top.hex(), "-m", "evil")
+    assert files(root, revision) == {"octoplan.yaml": settings}
+    assert not (Path(tempfile.gettempdir()) / "evil.yaml").exists()
+
+
+def make(root: Path, kind: str, data: bytes) -> bytes:
+    """An object as it is, without git's checks; its name."""
+    return bytes.fromhex(git(root.parent, "hash-object", "-w", "-t", kind, "--literally", "--stdin", data=data))
 
 
 def test_files_are_bounded(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -44,6 +44,10 @@ PROJECT_ENTRIES_MAX: Final = 100_000
 PROJECT_PARENTS_MAX: Final = 64
 """Folders upward in which `octoplan.yaml` is looked for."""
 DESCRIPTION_CHARACTERS_MAX: Final = 2_000
+TEST_CASES_MAX: Final = 200
+"""Tests in one file; each is a plan of its own, some tenths of a second."""
+TEST_CONTACTS_MAX: Final = 200
+"""Made-up contacts of one test."""
 VAR_CHARACTERS_MAX: Final = 1224
 """No variable can be longer than the text that the API takes."""
 

@@ -39,6 +39,8 @@ SANDBOX: Final = "sandbox"
 """The built-in environment."""
 DEFAULT_CAMPAIGNS: Final = ("campaigns/**/*.yaml",)
 """Where campaign files are if the project does not say."""
+DEFAULT_TESTS: Final = ("tests/*.yaml",)
+"""Where the tests of campaigns are if the project does not say."""
 
 MessageType = Literal["sms_premium", "sms_low_cost"]
 Purpose = Literal["wholesale", "alert"]
@@ -655,8 +657,8 @@ class Sandbox(EnvironmentSettings):
     """The built-in environment `sandbox`: a local API without credentials; only these settings can be written."""
 
 
-class Environment(EnvironmentSettings):
-    """One account and endpoint, with its own memory, limits and allow-list."""
+class Access(Strict):
+    """Where messages go, in whose name, and where that is remembered."""
 
     endpoint: Url
     """The API's base URL: https://, or http:// to this machine."""
@@ -666,6 +668,10 @@ class Environment(EnvironmentSettings):
     proxy: Proxy | None = None
     """`http://host:port`, or a reference to the variable that holds it."""
     state: StateSettings = StateSettings()
+
+
+class Environment(EnvironmentSettings, Access):  # fields of the last base come first
+    """One account and endpoint, with its own memory, limits and allow-list."""
 
 
 class Environments(BaseModel):
@@ -694,6 +700,8 @@ class ProjectModel(Strict):
     """The project's id."""
     campaigns: tuple[Glob, ...] = DEFAULT_CAMPAIGNS
     """Where the campaign files are: `*` within a name, `**` for any folders."""
+    tests: tuple[Glob, ...] = DEFAULT_TESTS
+    """Where the files of `octoplan test` are, likewise."""
     default_environment: Identifier = SANDBOX
     """The environment of commands without `--env`."""
     defaults: Defaults = Defaults()

@@ -82,4 +82,5 @@ TOO_LATE: Final = Rule("campaign/too-late", "It is later than not_after")
 # --- the project -----------------------------------------------------------------------------------------------------
 UNKNOWN_ENVIRONMENT: Final = Rule("project/unknown-environment", "Environment is not declared")
 NO_CAMPAIGNS: Final = Rule("project/no-campaigns", "No campaign file was found", "warning")
+UNKNOWN_CAMPAIGN: Final = Rule("test/unknown-campaign", "Test of a campaign that is not there")
 TOO_MANY_FILES: Final = Rule("project/too-many-files", "Too many files")

@@ -23,6 +23,8 @@ from octoplan.diagnostics import ExitCode, OctoplanError
 COMMANDS: Final[Mapping[str, str]] = {
     "init": "Write a small, commented project to start from",
     "validate": "Check the project's files and show every finding",
+    "fmt": "Write the project's files in one way",
+    "test": "Test campaigns with made-up contacts",
     "preview": "Show messages as a phone shows them",
     "plan": "Show what apply would do, to whom and for how much",
     "apply": "Do what the plan shows: send, and record tickets",

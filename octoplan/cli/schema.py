@@ -11,12 +11,10 @@ from octoplan.diagnostics import InvalidInput
 
 
 @click.command(short_help="Print or write the JSON Schemas.")
-@click.argument("name", required=False, type=click.Choice(["campaign", "project"]))
-@click.option(
-    "--write", "folder", type=click.Path(path_type=Path, file_okay=False), help="Write both into this folder."
-)
+@click.argument("name", required=False, type=click.Choice(["campaign", "project", "test"]))
+@click.option("--write", "folder", type=click.Path(path_type=Path, file_okay=False), help="Write all into this folder.")
 def command(name: str | None, folder: Path | None) -> None:
-    """Print the JSON Schema (draft-07) of campaign files or of octoplan.yaml, or write both into a folder."""
+    """Print the JSON Schema (draft-07) of campaign files, of octoplan.yaml or of tests, or write all into a folder."""
     if folder is not None:
         try:
             folder.mkdir(parents=True, exist_ok=True)

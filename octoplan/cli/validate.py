@@ -8,8 +8,9 @@ from pathlib import Path
 
 import click
 
-from octoplan.campaign.project import PROJECT_FILE, find_project_root, load_campaigns, load_project
+from octoplan.campaign.project import PROJECT_FILE, load_campaigns, load_project
 from octoplan.catalogue import check_overrides
+from octoplan.cli.folder import project_root
 from octoplan.cli.outputs import Output, emit, output_option, require_one_stdout
 from octoplan.cli.terminal import colour_on
 from octoplan.diagnostics import ExitCode, Finding
@@ -27,9 +28,7 @@ def command(context: click.Context, paths: tuple[Path, ...], outputs: tuple[Outp
     Reads no contacts and asks no API: `octoplan plan` checks those. PATHS limit the check to some campaign files.
     """
     chosen = require_one_stdout(outputs)
-    given = context.find_root().obj
-    root = Path(given) if given else find_project_root(Path.cwd())
-    project, found = load_project(root)
+    project, found = load_project(project_root(context))
     campaigns = 0
     if project is not None:
         loaded, more = load_campaigns(project, list(paths) or None)

@@ -16,7 +16,8 @@ from urllib.parse import urlsplit
 import click
 
 from octoplan.campaign.model import SANDBOX, Environment, EnvironmentSettings, StateSettings
-from octoplan.campaign.project import PROJECT_FILE, Project, find_project_root, load_project
+from octoplan.campaign.project import PROJECT_FILE, Project, load_project
+from octoplan.cli.folder import project_root
 from octoplan.clock import Clock, SystemClock, in_words, to_text
 from octoplan.diagnostics import (
     AuthenticationFailed,
@@ -81,10 +82,9 @@ def open_project(context: click.Context) -> tuple[Project, tuple[Finding, ...]]:
 
     :raises InvalidInput: if there is none, or `octoplan.yaml` has errors.
     """
-    given = context.find_root().obj
-    root = Path(given) if given else find_project_root(Path.cwd())
+    root = project_root(context)
     if not (root / PROJECT_FILE).is_file():
-        raise InvalidInput(f"there is no {PROJECT_FILE} in {given}", hint="make a project there with `octoplan init`")
+        raise InvalidInput(f"there is no {PROJECT_FILE} in {root}", hint="make a project there with `octoplan init`")
     project, findings = load_project(root)
     warnings = require_no_errors(findings, f"{PROJECT_FILE} has errors")
     if project is None:

@@ -28,7 +28,7 @@ from octoplan.audience.resolve import Audience, AudienceSpec, resolve_audience
 from octoplan.audience.rules import NOT_ALLOWED_SOURCE
 from octoplan.audience.sources import PlannedSuppression
 from octoplan.audience.suppression import SuppressionSpec
-from octoplan.campaign.model import Budgets, ContactSource, EnvironmentSettings
+from octoplan.campaign.model import Budgets, ContactSource, EnvironmentSettings, Policy
 from octoplan.campaign.project import (
     Project,
     SuppressionList,
@@ -53,6 +53,7 @@ from octoplan.plan.duration import estimate_duration_s
 from octoplan.plan.hours import check_hours
 from octoplan.plan.model import Action, Plan
 from octoplan.plan.outgoing import Dispatch
+from octoplan.plan.policy import check_policies
 from octoplan.plan.price import Pricing
 from octoplan.state.home import StateReader
 from octoplan.values.local_time import load_zone
@@ -83,6 +84,11 @@ class Setting:
     def budgets(self) -> Budgets:
         """The strictest of the environment's and the protected ones."""
         return effective_budgets(self.settings.budgets, *self.protected.budgets)
+
+    @property
+    def policies(self) -> tuple[Policy, ...]:
+        """The project's, the environment's and the protected ones; all of them hold."""
+        return (self.project.model.policy, self.settings.policy, *self.protected.policies)
 
     @property
     def timezone(self) -> ZoneInfo | None:
@@ -183,6 +189,7 @@ def build_plan(
     campaigns = {each.id: each for each in [*(each.campaign for each in prepared), *(each for each, _ in known)]}
     windows = effective_windows(setting.project.model, setting.settings)
     actions = check_hours(actions, campaigns, windows, setting.settings, now)
+    actions = check_policies(actions, campaigns, setting.policies)
     return Plan(
         project=setting.project.model.project,
         environment=setting.environment,

@@ -515,6 +515,8 @@ class CampaignModel(Strict):
     """The campaign's identity for ever; the file may be renamed, the id may not."""
     description: Prose | None = None
     """For people."""
+    owner: Line | None = None
+    """Who answers for it: a team, or a person's account; a policy may ask for it."""
     type: MessageType
     """`sms_premium` shows the sender and is fast; `sms_low_cost` has no sender of its own."""
     purpose: Purpose
@@ -544,6 +546,50 @@ class CampaignModel(Strict):
 
 
 # --- the project ------------------------------------------------------------------------------------------------------
+
+
+def _check_campaign_field(text: str) -> str:
+    kind: Any = CampaignModel
+    for step in text.split("."):
+        fields = getattr(kind, "model_fields", {})
+        if step not in fields:
+            raise ValueError(f"a campaign has no field `{text}`")
+        kind = fields[step].annotation
+    return text
+
+
+CampaignField = Annotated[
+    str,
+    AfterValidator(_check_campaign_field),
+    _schema("string", r"[a-z_]+(?:\.[a-z_]+)*", examples=["limits.max_cost"]),
+]
+
+
+class OwnersOver(Strict):
+    """Who has to answer for campaigns that cost more than `cost`."""
+
+    cost: Amount
+    """In the account's own unit."""
+    owners: tuple[Line, ...] = Field(min_length=1)
+    """One of them has to be the campaign's `owner`."""
+
+
+class Policy(Strict):
+    """What every campaign has to keep to; one that does not is blocked. What is left out allows everything."""
+
+    require: tuple[CampaignField, ...] = ()
+    """Fields that every campaign file has to have, such as `owner` or `limits.max_cost`."""
+    types: tuple[MessageType, ...] | None = None
+    """Allowed types of message."""
+    purposes: tuple[Purpose, ...] | None = None
+    """Allowed purposes."""
+    senders: tuple[SenderName, ...] | None = None
+    """Allowed senders."""
+    countries: tuple[Region, ...] | None = None
+    """Countries in which recipients may be."""
+    overrides: tuple[RuleId, ...] | None = None
+    """Rules that campaigns may override; `[]` for none."""
+    owners_over: OwnersOver | None = None
 
 
 class Suppression(ContactSource):
@@ -631,10 +677,12 @@ class EnvironmentSettings(Strict):
     limits: Limits = Limits()
     budgets: Budgets = Budgets()
     """What all campaigns together may cost."""
+    policy: Policy = Policy()
+    """What campaigns have to keep to here, besides the project's policy."""
     prices: DataPath | None = None
     """A file of dated prices, for plans that do not ask the API (`plan --offline`)."""
     limits_from: GitRef | None = None
-    """A protected branch such as `origin/main`: its limits and budgets hold too, the stricter of both."""
+    """A protected branch such as `origin/main`: its limits, budgets and policies hold too, the stricter of both."""
     allow_numbers: tuple[Number, ...] | None = Field(default=None, repr=False)
     """Only these numbers may be written to; without it all may. For environments that are not production."""
     concurrency: Lanes = 1
@@ -708,6 +756,7 @@ class ProjectModel(Strict):
     suppression: tuple[Suppression, ...] = ()
     """Lists of numbers that get nothing."""
     limits: Limits = Limits()
+    policy: Policy = Policy()
     limits_from: GitRef | None = None
-    """A protected branch such as `origin/main`: its limits and budgets hold too, the stricter of both."""
+    """A protected branch such as `origin/main`: its limits, budgets and policies hold too, the stricter of both."""
     environments: Environments = Environments()

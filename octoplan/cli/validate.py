@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from octoplan.campaign.policy import check_policy
 from octoplan.campaign.project import PROJECT_FILE, load_campaigns, load_project
 from octoplan.catalogue import check_overrides
 from octoplan.cli.folder import project_root
@@ -32,7 +33,8 @@ def command(context: click.Context, paths: tuple[Path, ...], outputs: tuple[Outp
     campaigns = 0
     if project is not None:
         loaded, more = load_campaigns(project, list(paths) or None)
-        campaigns, found = len(loaded), [*found, *more, *check_overrides(loaded)]
+        broken = [each for campaign in loaded for each in check_policy(project.model.policy, campaign)]
+        campaigns, found = len(loaded), [*found, *more, *check_overrides(loaded), *broken]
     errors = sum(finding.severity == "error" for finding in found)
     summary = f"{campaigns} campaign(s) without errors; {errors} error(s), {len(found) - errors} warning(s)\n"
     colour = colour_on(sys.stdout)

@@ -283,6 +283,8 @@ class Action:
     hours: Hours | None = None
     """What the rules on sending hours say; `None` where they do not ask."""
     overrides: tuple[Overridden, ...] = ()
+    owner: str | None = None
+    """Who answers for it, as the campaign says."""
 
     @property
     def recipients(self) -> int:

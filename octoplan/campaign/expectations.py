@@ -23,7 +23,7 @@ from octoplan.campaign.model import (
 )
 from octoplan.limits import TEST_CASES_MAX, TEST_CONTACTS_MAX, VAR_CHARACTERS_MAX
 
-_LEFT_OUT: Final = (
+LEFT_OUT: Final = (
     "ambiguous-number",
     "duplicate",
     "empty-number",
@@ -47,14 +47,14 @@ def _check_cell(text: str) -> str:
 
 
 def _check_reason(text: str) -> str:
-    if text not in _LEFT_OUT:
-        raise ValueError(f"it is none of the reasons of a plan: {', '.join(_LEFT_OUT)}")
+    if text not in LEFT_OUT:
+        raise ValueError(f"it is none of the reasons of a plan: {', '.join(LEFT_OUT)}")
     return text
 
 
 Cell = Annotated[str, AfterValidator(_check_cell), WithJsonSchema({"type": ["string", "number", "boolean"]})]
 """A field of a contact, as a file of contacts would have it; `""` for an empty one."""
-LeftOut = Annotated[str, AfterValidator(_check_reason), WithJsonSchema({"enum": list(_LEFT_OUT)})]
+LeftOut = Annotated[str, AfterValidator(_check_reason), WithJsonSchema({"enum": list(LEFT_OUT)})]
 """Why a contact gets nothing, in the words of a plan."""
 Price = Annotated[Amount, Field(gt=0)]
 

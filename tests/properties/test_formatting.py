@@ -120,7 +120,7 @@ def formatted(text: str) -> str | None:
     return None if done is None else done.text
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(files())
 @example("# a\n\n# b\ntype: x # c\nid: 'y'\n")
 @example("a: |+\n  x\n\n\nb: >\n  y\n   z\n\n  w\n# end\n")

@@ -226,4 +226,8 @@ UNCHANGED_ENTRIES_MAX: Final = 500
 UNCHANGED_ENTRY_BYTES_MAX: Final = 8 * 1024 * 1024
 """Some 20,000 requests."""
 LOCK_FILE_BYTES_MAX: Final = 512 * 1024 * 1024
+COMPLETION_FILES_MAX: Final = 500
+"""Campaign files that are skimmed while somebody waits for a completion."""
+CLOCK_DIFFERENCE_MAX_S: Final = 60
+"""Between this machine's clock and the API's, before `doctor` minds it."""
 SANDBOX_START_TIMEOUT_S: Final = 20.0

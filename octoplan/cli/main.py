@@ -13,12 +13,15 @@ import signal
 import sys
 from collections.abc import Mapping, Sequence
 from types import FrameType
-from typing import Any, Final, NoReturn
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import click
 
 from octoplan import __version__
 from octoplan.diagnostics import ExitCode, OctoplanError
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 COMMANDS: Final[Mapping[str, str]] = {
     "init": "Write a small, commented project to start from",
@@ -40,7 +43,8 @@ COMMANDS: Final[Mapping[str, str]] = {
     "rules": "What octoplan checks, and who says so",
     "schema": "Print or write the JSON Schemas for editors",
     "sandbox": "Run the local API that sends nothing",
-    "doctor": "Check credentials, account, state and clock",
+    "doctor": "Check credentials, account, clock, state, editor",
+    "completion": "Print the completion script of a shell",
     "demo": "See the whole way once, against the sandbox",
 }
 """Name -> one line of help. The command itself is `command` in `octoplan/cli/<name>.py`."""
@@ -60,6 +64,13 @@ class LazyGroup(click.Group):
         module = importlib.import_module(f"octoplan.cli.{cmd_name}")
         command: click.Command = module.command
         return command
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """What a shell offers, without importing a command."""
+        from click.shell_completion import CompletionItem
+
+        names = [CompletionItem(name, help=text) for name, text in COMMANDS.items() if name.startswith(incomplete)]
+        return [*names, *click.Command.shell_complete(self, ctx, incomplete)]
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         """The list of commands without importing one."""

@@ -62,7 +62,7 @@ def test_a_fresh_project_passes_its_hooks(repository: Path) -> None:
 
 
 def test_a_commit_is_formatted_and_checked(repository: Path) -> None:
-    """A staged campaign in another style stops the commit once and is formatted; a wrong field stops it until mended."""
+    """A staged campaign in another style stops the commit once, formatted; a wrong value stops it until mended."""
     campaign = repository / "campaigns/welcome.yaml"
     good = campaign.read_text()
     campaign.write_text(good.replace("id: welcome ", "id:    'welcome' "))

@@ -20,11 +20,8 @@ def command(context: click.Context, shell: str) -> None:
     """
     Print the script that makes SHELL complete commands, options, campaigns, environments and file names.
 
-    \b
-    bash   octoplan completion bash > ~/.local/share/bash-completion/completions/octoplan
-    zsh    octoplan completion zsh > "${fpath[1]}/_octoplan"
-    fish   octoplan completion fish > ~/.config/fish/completions/octoplan.fish
-    """  # noqa: D301 - click reads the backspace as "leave these lines as they are"
+    docs/guides/testing-campaigns.md says where each shell looks for it.
+    """
     kind = get_completion_class(shell)
     if kind is None:
         raise OctoplanError(f"click has no completion for {shell}")

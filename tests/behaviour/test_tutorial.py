@@ -26,7 +26,14 @@ from typing import Final
 import pytest
 
 ROOT: Final = Path(__file__).parents[2]
-PAGES: Final = ("docs/tutorial.md", "docs/guides/over-time.md", "docs/guides/costs.md", "docs/guides/pages.md")
+PAGES: Final = (
+    "docs/tutorial.md",
+    "docs/guides/over-time.md",
+    "docs/guides/costs.md",
+    "docs/guides/pages.md",
+    "docs/guides/testing-campaigns.md",
+    "docs/guides/policy.md",
+)
 PORT: Final = "8042"
 BLOCK: Final = re.compile(r"^```(console|yaml|csv)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 NAMED: Final = re.compile(r"`([\w./-]+\.(?:yaml|csv))`")
@@ -189,7 +196,7 @@ def test_a_page_does_what_it_says(terminal: Terminal, page: str) -> None:
             terminal.run(step)
         else:
             terminal.write(*step)
-    assert len(steps) > 10
+    assert len(steps) > 5
 
 
 def test_the_readme_shows_a_real_plan(terminal: Terminal, tmp_path: Path) -> None:

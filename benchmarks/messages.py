@@ -5,8 +5,10 @@ How many requests ten realistic templates need, and how fast the parts of messag
 
 Requests: as octoplan compiles the template, with one text for each different rendering, and with one text for all,
 which nothing can beat. Every message to the first 2,000 recipients is verified against Jinja's rendering.
-Counting: the vectorised count on one core, the slow packer that it has to equal, and the npm package
-`sms-segments-calculator` on the same texts, if node and npm are there. The last line is JSON.
+Counting: the vectorised count on one core, the slow packer that it has to equal, and the npm packages
+`sms-segments-calculator` and `split-sms` on the same texts, if node and npm are there. The former keeps what a person
+takes for one character (an emoji family, a letter and its accent) in one part; operators do not, so there it may count
+one part more. The last line is JSON.
 """
 
 from __future__ import annotations
@@ -37,7 +39,24 @@ from octoplan.values.sms_size import measure
 RECIPIENTS: Final = 100_000
 VERIFIED: Final = 2_000
 BATCH: Final = 500
-PACKAGE: Final = "sms-segments-calculator@1.3.0"
+PACKAGES: Final = {
+    "sms-segments-calculator": ("1.3.0", "text => new p.SegmentedMessage(text, 'auto', false).segmentsCount"),
+    "split-sms": ("0.1.7", "text => p.split(text).parts.length"),
+}
+"""npm packages with their version, and how each counts the parts of a text; `p` is the package."""
+ODD: Final = (
+    "€",
+    "]",
+    "[",
+    "中",
+    "\U0001f600",
+    "\U0001f468\u200d\U0001f469\u200d\U0001f467",
+    "e\u0301",
+    "ç",
+    "’",
+    "\n",
+)
+"""What falls on the boundaries of parts, beside plain letters."""
 TEMPLATES: Final = {
     "static": "Soldes: -20% partout jusqu'à dimanche. STOP au 36111",
     "name": "Bonjour {{ first_name }}, -20% jusqu'à dimanche. STOP au 36111",
@@ -144,8 +163,17 @@ def compare_counting(count: int) -> float:
     print(
         f"\ncounting, one core: {count / fast:,.0f} texts/s; the slow packer {count / slow:,.0f} texts/s, equal on all"
     )
-    print(_npm(texts[:20_000], sum(sizes.segments.to_pylist()[:20_000])))
+    compare_packages([*texts[:10_000], *_odd_texts(10_000)])
     return count / fast
+
+
+def _odd_texts(count: int) -> list[str]:
+    """Texts of up to four parts with what implementations differ on."""
+    chance = random.Random(7)
+    return [
+        "".join(chance.choice(ODD) if chance.random() < share else "a" for _ in range(chance.randrange(40, 500)))
+        for share in (chance.choice((0.02, 0.1, 0.5)) for _ in range(count))
+    ]
 
 
 def _timed(work: Callable[[], object]) -> float:
@@ -155,28 +183,41 @@ def _timed(work: Callable[[], object]) -> float:
 
 
 _SCRIPT: Final = """
-const { SegmentedMessage } = require('sms-segments-calculator');
+const p = require(process.argv[1]);
+const parts = eval(process.argv[2]);
 const texts = JSON.parse(require('fs').readFileSync('texts.json', 'utf8'));
 const start = process.hrtime.bigint();
-let parts = 0;
-for (const text of texts) parts += new SegmentedMessage(text, 'auto', false).segmentsCount;
-console.log(JSON.stringify({ seconds: Number(process.hrtime.bigint() - start) / 1e9, parts }));
+const counts = texts.map(parts);
+console.log(JSON.stringify({ seconds: Number(process.hrtime.bigint() - start) / 1e9, counts }));
 """
 
 
-def _npm(texts: list[str], parts: int) -> str:
+def compare_packages(texts: list[str]) -> None:
+    """Print for each npm package how fast it counts, and on how many texts it differs."""
     node, npm = shutil.which("node"), shutil.which("npm")
     if node is None or npm is None:
-        return f"{PACKAGE}: skipped, node and npm are not on this machine"
+        print("npm packages: skipped, node and npm are not on this machine")
+        return
     with tempfile.TemporaryDirectory() as folder:
-        install = [npm, "install", "--silent", "--no-audit", "--no-fund", "--ignore-scripts", PACKAGE]
+        wanted = [f"{name}@{version}" for name, (version, _) in PACKAGES.items()]
+        install = [npm, "install", "--silent", "--no-audit", "--no-fund", "--ignore-scripts", *wanted]
         if subprocess.run(install, cwd=folder, check=False, capture_output=True).returncode:
-            return f"{PACKAGE}: skipped, npm could not install it"
+            print("npm packages: skipped, npm could not install them")
+            return
         Path(folder, "texts.json").write_text(json.dumps(texts))
-        output = subprocess.run([node, "-e", _SCRIPT], cwd=folder, check=True, capture_output=True, text=True).stdout
-    found = json.loads(output)
-    agrees = "the same parts" if found["parts"] == parts else f"{found['parts']} parts, ours {parts}"
-    return f"{PACKAGE}: {len(texts) / found['seconds']:,.0f} texts/s, {agrees}"
+        for name, (_, parts) in PACKAGES.items():
+            command = [node, "-e", _SCRIPT, name, parts]
+            output = subprocess.run(command, cwd=folder, check=True, capture_output=True, text=True).stdout
+            found = json.loads(output)
+            print(f"{name}: {len(texts) / found['seconds']:,.0f} texts/s, {_differences(texts, found['counts'])}")
+
+
+def _differences(texts: list[str], counts: list[int]) -> str:
+    """On how many texts a package counts other parts than octoplan, with and without joined characters in them."""
+    different = [text for text, parts in zip(texts, counts, strict=True) if measure(text).segments != parts]
+    joined = sum("\u200d" in text or "\u0301" in text for text in different)
+    many = f"of {len(texts):,} texts {len(different):,} with other parts"
+    return f"{many}, {joined:,} of them with characters that are joined to the one before" if different else many
 
 
 def main() -> None:

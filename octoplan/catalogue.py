@@ -19,6 +19,7 @@ import octoplan.state.lock
 from octoplan.campaign import rules
 from octoplan.campaign.resolve import Campaign
 from octoplan.diagnostics import Finding, Rule
+from octoplan.messages.rules import ACCEPTABLE
 from octoplan.rulebook.data import (
     EVERYWHERE,
     Sourced,
@@ -104,7 +105,7 @@ def _check_overrides(campaign: Campaign) -> Iterator[Finding]:
 def _of_code() -> Iterator[Entry]:
     found = {rule.code: rule for module in MODULES for rule in vars(module).values() if isinstance(rule, Rule)}
     for rule in found.values():
-        may = rule.severity == "warning" or rule.code.startswith("window/")
+        may = rule.severity == "warning" or rule.code.startswith("window/") or rule.code in ACCEPTABLE
         yield Entry(rule.code, rule.severity, rule.summary, rule.source, may)
 
 

@@ -59,6 +59,10 @@ SOURCE_BYTES_MAX: Final = 8 * 1024**3
 """One file, also after unpacking: about 100 million rows."""
 SOURCE_FILES_MAX: Final = 1_000
 """Files that one pattern stands for."""
+STORE_LISTED_MAX: Final = 100_000
+"""Files in object storage that a pattern's beginning may stand for; each thousand costs a request."""
+STORE_LISTING_BYTES_MAX: Final = 64 * 1024**2
+"""What a store answers when it is asked for these names."""
 UNPACKED_FREE_BYTES: Final = 64 * 1024**2
 UNPACKED_RATIO_MAX: Final = 200
 """A compressed list shrinks to a third or a twentieth; what grows more than this, beyond the bytes above, is a bomb."""
@@ -92,6 +96,8 @@ WHERE_DEPTH_MAX: Final = 100
 """How deep the expression of a filter may nest."""
 EXCLUSION_EXAMPLES_MAX: Final = 5
 """Rows named for each reason of exclusion; the rest are counted."""
+EXCLUDED_SHOWN_MAX: Final = 1_000
+"""Rows that `octoplan excluded` shows for each reason, if it is asked for so many."""
 ENGINE_MEMORY: Final = "600MB"
 """DuckDB's limit; it spills to its private directory beyond."""
 PARTITION_MEMORY_BYTES: Final = 192 * 1024 * 1024
@@ -132,6 +138,12 @@ LAYOUT_WORK_MAX: Final = 10_000
 """Parts of a template laid out while texts are chosen, some seconds; then the best that was found is taken."""
 MESSAGE_VARIANTS_MAX: Final = 256
 """Texts that branches are split into; each costs every Arrow batch a pass."""
+CHARACTER_SETS_MAX: Final = 1_000
+"""Sets of characters that make messages longer; beyond, only the columns that they come from are told apart."""
+CHARACTERS_SHOWN_MAX: Final = 50
+"""Of those, how many a plan names."""
+LEFT_OUT_MAX: Final = 100_000
+"""Recipients left out for an unsafe value; a list with more is not the right one, and they are kept in memory."""
 VALUES_COUNTED_MAX: Final = 1_000
 """Different values of a fragment that are counted to see whether a text for each would do."""
 

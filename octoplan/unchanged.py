@@ -106,8 +106,11 @@ class Unchanged:
             found = _FOUND.validate_json(content)
         except ValidationError:
             return None
-        # Times as the campaign has them, with the name of their zone.
-        return replace(found, action=replace(found.action, send_at=campaign.send_at, not_after=campaign.not_after))
+        # Times as the campaign has them, with the name of their zone; those of waves are in UTC.
+        action = replace(found.action, not_after=campaign.not_after)
+        if campaign.send_at is not None:
+            action = replace(action, send_at=campaign.send_at, last_send_at=campaign.send_at)
+        return replace(found, action=action)
 
     def _write(self, name: str, found: Found) -> None:
         content = _FOUND.dump_json(found, exclude={"action": {"audience": {"suppressed"}}})
@@ -192,8 +195,9 @@ def _digest(path: Path) -> str:
 
 @cache
 def _versions() -> list[str]:
-    """Of the libraries, and of our own code: byte for byte, since a checkout changes without a new number."""
+    """Of the libraries, and of our own code and data: byte for byte, since a checkout changes without a new number."""
     code = hashlib.sha256()
-    for path in sorted(Path(__file__).parent.rglob("*.py")):
+    folder = Path(__file__).parent
+    for path in sorted([*folder.rglob("*.py"), *folder.rglob("*.yaml")]):
         code.update(path.read_bytes())
     return [sys.version, code.hexdigest(), *(version(name) for name in _LIBRARIES)]

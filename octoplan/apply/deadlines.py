@@ -13,9 +13,11 @@ def deadlines_of(action: Action) -> tuple[Deadline, ...]:
 
     What is handed over later than its time would leave at once, which nobody planned.
     """
-    if action.send_at is not None:
-        reason = f"the time at which {action.campaign} leaves has come; the rest was not handed over"
-        return (Deadline(action.send_at, reason, "give it a new time for the others"),)
+    moments = sorted({batch.send_at for batch in action.batches if batch.send_at is not None})
+    if moments:
+        what = f"a wave of {action.campaign}" if action.waves else action.campaign
+        reason = f"the time at which {what} leaves has come; the rest was not handed over"
+        return tuple(Deadline(at, reason, "give it a new time for the others", is_own=True) for at in moments)
     closes_at = action.hours.closes_at if action.hours else None
     if closes_at is None:
         return ()

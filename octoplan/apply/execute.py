@@ -35,11 +35,16 @@ OnRefused = Literal["continue", "stop"]
 
 @dataclass(frozen=True, slots=True)
 class Deadline:
-    """No request may start at or after `at`, and why: the end of the sending hours, or the time of sending itself."""
+    """
+    No request may start at or after `at`, and why: the end of the sending hours, or the time of sending itself.
+
+    The latter is asked of those requests only whose messages leave then (`is_own`).
+    """
 
     at: datetime
     reason: str
     hint: str | None = None
+    is_own: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,7 +251,7 @@ class _Run:
     def _may_start(self, batch: Outgoing, *, after_canary: bool) -> bool:
         if after_canary and not batch.is_canary:
             return False
-        return self._lanes.has_room() and not self._must_halt()
+        return self._lanes.has_room() and not self._must_halt(batch)
 
     def _finished(self) -> Iterator[Delivery]:
         if self._lanes.is_idle():
@@ -262,16 +267,16 @@ class _Run:
         stopped = self._rules.stop_asked() if delivery.status is Status.NOT_SENT else None
         return stopped or _halt_after(delivery, self._rules.on_refused)
 
-    def _must_halt(self) -> bool:
+    def _must_halt(self, batch: Outgoing) -> bool:
         if self.halt is None:
             notice = self._notice()
-            self.halt = self._rules.stop_asked() or notice or self._too_late()
+            self.halt = self._rules.stop_asked() or notice or self._too_late(batch)
         return self.halt is not None
 
-    def _too_late(self) -> Halt | None:
+    def _too_late(self, batch: Outgoing) -> Halt | None:
         """Whether the next request would start too late, the wait for its turn included."""
         starts_at = self._ports.clock.now() + timedelta(seconds=self._ports.pace.delay_s())
-        return _too_late(self._campaign, starts_at)
+        return _too_late(self._campaign, batch, starts_at)
 
     def _notice(self) -> Halt | None:
         notice = self._rules.ask(self._ports.session.stop_notice)
@@ -291,10 +296,11 @@ class _Run:
         return self._ports.clock.monotonic() - self._stopped_at >= self._rules.grace_s
 
 
-def _too_late(campaign: CampaignRun, starts_at: datetime) -> Halt | None:
+def _too_late(campaign: CampaignRun, batch: Outgoing, starts_at: datetime) -> Halt | None:
     if campaign.not_after is not None and starts_at > campaign.not_after:
         return Halt(ExitCode.WINDOW, f"`not_after` of {campaign.campaign} has passed; the rest was not sent")
-    passed = next((deadline for deadline in campaign.deadlines if starts_at >= deadline.at), None)
+    asked = [deadline for deadline in campaign.deadlines if not deadline.is_own or deadline.at == batch.send_at]
+    passed = next((deadline for deadline in asked if starts_at >= deadline.at), None)
     return None if passed is None else Halt(ExitCode.WINDOW, passed.reason, passed.hint)
 
 

@@ -17,7 +17,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from itertools import chain
 from pathlib import Path
@@ -39,7 +39,7 @@ from octoplan.audience.sources import AudienceSpec, PlannedSuppression, Sources,
 from octoplan.audience.suppression import SUPPRESSED_SCHEMA, load_suppression
 from octoplan.diagnostics import Finding
 from octoplan.digests import DigestKey, content_digest
-from octoplan.limits import ARROW_ROWS_PER_BATCH
+from octoplan.limits import ARROW_ROWS_PER_BATCH, EXCLUSION_EXAMPLES_MAX
 from octoplan.meter import QUIET, Meter
 
 __all__ = ["Audience", "AudienceSpec", "Exclusion", "resolve_audience"]
@@ -54,12 +54,14 @@ class Exclusion:
     One reason for which rows get no message. `reason` is a stable code, explained by `explanation`.
 
     `examples` are lines of the contacts file (`file:line` where there are several), the first few; never values.
+    `rows` are the numbers of the same records, for reading them again.
     """
 
     reason: str
     count: int
     examples: tuple[int | str, ...]
     explanation: str
+    rows: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,12 +81,15 @@ class Audience:
     findings: tuple[Finding, ...]
     countries: Mapping[str, int]
     schema: pa.Schema
+    sources: Sources = field(repr=False)
+    """What was read, for reading some of it again; also after `close`."""
     suppressed_since: frozenset[str] = field(repr=False)
     """E.164 numbers that are among the recipients only because the plan was approved before they were suppressed."""
     _suppressed: tuple[pa.StringArray, ...] = field(repr=False)
     _set: bytes = field(repr=False)
     _settled: Partitions = field(repr=False)
     _close: Callable[[], None] = field(repr=False)
+    _without: pa.StringArray | None = field(default=None, repr=False)
 
     def __enter__(self) -> Audience:
         return self
@@ -102,12 +107,35 @@ class Audience:
         """
         The recipients, sorted by `hash, phone`, with the columns of `RECIPIENTS` and `v_<variable>` in name order.
 
-        May be called again, also while another iteration is under way. Where batches are cut means nothing. Every
-        column but `row`, which is for reports, depends only on the contents of the rows.
+        May be called again, also while another iteration is under way, but not after `close`. Where batches are cut
+        means nothing. Every column but `row`, which is for reports, depends only on the contents of the rows.
         """
         for batch in _gathered(chain.from_iterable(map(self._settled.batches, range(PARTITIONS)))):
             for start in range(0, len(batch), ARROW_ROWS_PER_BATCH):
-                yield batch.slice(start, ARROW_ROWS_PER_BATCH)
+                rows = batch.slice(start, ARROW_ROWS_PER_BATCH)
+                if self._without is not None:
+                    rows = rows.filter(pc.invert(pc.is_in(rows.column("phone"), value_set=self._without)))
+                yield rows
+
+    def without(self, rows: pa.Table, reason: str) -> Audience:
+        """
+        The same audience without some of its recipients (columns of `RECIPIENTS`), who are counted under `reason`.
+
+        Both share the data: closing one closes the other. The digest of the set stays: it is of the list.
+        """
+        if not rows.num_rows:
+            return self
+        first = tuple(sorted(rows["row"].to_pylist())[:EXCLUSION_EXAMPLES_MAX])
+        places = tuple(map(self.sources.records.place_of, first))
+        left_out = Exclusion(reason, rows.num_rows, places, rules.EXPLANATIONS[reason], first)
+        countries = Counter(self.countries) - Counter(rows["country"].to_pylist())
+        return replace(
+            self,
+            recipients=self.recipients - rows.num_rows,
+            exclusions=tuple(sorted((*self.exclusions, left_out), key=lambda each: each.reason)),
+            countries=dict(sorted(countries.items())),
+            _without=rows["phone"].combine_chunks(),
+        )
 
     def set_digest(self, key: DigestKey) -> str:
         """
@@ -155,14 +183,12 @@ def resolve_audience(spec: AudienceSpec, meter: Meter = QUIET) -> Audience:
         with Engine([*contact_files, *suppression_files], spec.threads) as engine:
             with meter.stage("suppression", estimate_rows(suppression_files)) as told:
                 for item in sources.suppressions:
-                    before = suppressed.rows
-                    findings += load_suppression(engine, item, spec.region, suppressed)
-                    told(suppressed.rows - before)
+                    findings += load_suppression(engine, item, spec.region, suppressed, told)
             with meter.stage("contacts", estimate_rows(contact_files)) as told:
                 contacts = number_contacts(engine, spec, sources, numbered, told)
                 findings += check_landlines(spec, contacts)
         settled = Partitions(recipients_schema(sources.variables), folder, "settled")
-        stack.callback(settled.clear)
+        stack.callback(settled.close)
         with meter.stage("settle", numbered.rows) as told:
             outcome = _Settling(spec, numbered, suppressed, settled).run(told)
         outcome.exclusions.merge(contacts.exclusions)
@@ -194,7 +220,7 @@ class _Settling:
 
     def run(self, told: Callable[[int], None]) -> _Outcome:
         """Fill `settled`; `told` hears of the rows that are settled."""
-        outcome = _Outcome()
+        outcome = _Outcome(Exclusions(most=self._spec.examples_max))
         planned = None if self._spec.planned is None else _as_planned(self._spec.planned, self._both())
         if planned is not None:
             outcome.since = planned.since
@@ -202,7 +228,7 @@ class _Settling:
         with ThreadPoolExecutor(self._spec.threads) as pool:
 
             def settle(number: int) -> tuple[Winners, Divided]:
-                winners = choose(self._numbered.take(number))
+                winners = choose(self._numbered.take(number), self._spec.examples_max)
                 off = self._off(number) if planned is None else planned.suppressed
                 return winners, divide(winners, off, self._allowed, self._settled.schema, cuts)
 
@@ -303,6 +329,7 @@ def _audience(
             counts[reason],
             tuple(sources.records.place_of(row) for row in examples[reason]),
             rules.EXPLANATIONS[reason],
+            tuple(examples[reason]),
         )
         for reason in sorted(counts)
     )
@@ -314,6 +341,7 @@ def _audience(
         findings=findings,
         countries=dict(sorted(outcome.countries.items())),
         schema=settled.schema,
+        sources=sources,
         suppressed_since=outcome.since,
         _suppressed=tuple(outcome.suppressed),
         _set=outcome.numbers.digest(),

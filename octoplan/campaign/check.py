@@ -30,17 +30,20 @@ def drop_overridden(findings: Iterable[Finding], overrides: Iterable[Override]) 
     return [found for found in findings if found.severity == "error" or found.code not in dropped]
 
 
-def check_times(campaign: Campaign, now: datetime) -> list[Finding]:
+def check_times(campaign: Campaign, leaves_at: datetime | None, now: datetime) -> list[Finding]:
     """
-    Whether it is too late to send at `now` (aware).
+    Whether it is too late to send at `now` (aware); `leaves_at` is when the first leaves of what is not handed over.
 
-    `campaign/time-passed` where `schedule.at` is not in the future, `campaign/too-late` where `not_after` is reached.
-    A passed time is never turned into "now".
+    `campaign/time-passed` where that is not in the future, `campaign/too-late` where `not_after` is reached. A passed
+    time is never turned into "now".
     """
     found = []
-    if campaign.send_at is not None and campaign.send_at <= now:
+    if leaves_at is not None and leaves_at <= now:
         hint = "give it a new time; nothing is sent late by itself"
-        found.append(rules.TIME_PASSED.at(campaign.place("schedule", "at"), _ago(campaign.send_at), hint))
+        detail = _ago(leaves_at)
+        if campaign.recipient_time is not None:
+            detail = f"The first wave that is not handed over was to leave at {leaves_at:%Y-%m-%d %H:%M} UTC."
+        found.append(rules.TIME_PASSED.at(campaign.place("schedule", "at"), detail, hint))
     if campaign.not_after is not None and campaign.not_after <= now:
         found.append(rules.TOO_LATE.at(campaign.place("schedule", "not_after"), _ago(campaign.not_after)))
     return found

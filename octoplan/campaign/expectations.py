@@ -37,6 +37,7 @@ LEFT_OUT: Final = (
     "overseas-number",
     "spreadsheet-number",
     "suppressed",
+    "unsafe-value",
 )
 
 

@@ -12,6 +12,7 @@ from octoplan.campaign import rules
 from octoplan.campaign.document import Document
 from octoplan.campaign.document import Path as FieldPath
 from octoplan.campaign.model import CampaignModel, ContactSource, Defaults, Schedule
+from octoplan.campaign.recipient_time import RecipientTime
 from octoplan.campaign.source import find_inside
 from octoplan.campaign.source_fields import check_source
 from octoplan.diagnostics import Finding, Place
@@ -45,7 +46,8 @@ class Campaign:
 
     `file` is its path from the project's folder. `contacts` are the files it names, inside the project.
     `sender` is what will be sent, `None` for none (always so for low cost). `send_at` and `not_after` are aware, in
-    `timezone` where there is one; `send_at` is `None` for "as soon as apply runs".
+    `timezone` where there is one. Without `send_at` they leave at `recipient_time`, which is another instant for each
+    recipient, or where there is none either as soon as apply runs.
     """
 
     model: CampaignModel
@@ -57,6 +59,7 @@ class Campaign:
     send_at: datetime | None
     not_after: datetime | None
     document: Document = field(repr=False, compare=False)
+    recipient_time: RecipientTime | None = None
 
     @property
     def identity(self) -> str:
@@ -87,7 +90,11 @@ def resolve_campaign(
     """Fill in the project's defaults; no campaign if its contacts are outside the project or a time is no instant."""
     zone_name = model.schedule.timezone or defaults.timezone
     zone = load_zone(zone_name) if zone_name else None
-    send_at, found_at = _resolve_time(model.schedule, "at", zone, document)
+    recipient_time, found_local = _resolve_recipient_time(model.schedule, document)
+    send_at, found_at = None, found_local
+    if not model.schedule.recipient_local:
+        send_at, found = _resolve_time(model.schedule, "at", zone, document)
+        found_at += found
     not_after, found_after = _resolve_time(model.schedule, "not_after", zone, document)
     contacts, found_path = resolve_source(root, model.recipients, document, ("recipients",))
     found = [*found_at, *found_after, *found_path, *_check_order(send_at, not_after, document)]
@@ -95,7 +102,10 @@ def resolve_campaign(
         return None, found
     sender = (model.sender or defaults.sender) if model.type == "sms_premium" else None
     region = model.recipients.region or defaults.region
-    return Campaign(model, document.source.name, contacts, sender, region, zone, send_at, not_after, document), found
+    campaign = Campaign(
+        model, document.source.name, contacts, sender, region, zone, send_at, not_after, document, recipient_time
+    )
+    return campaign, found
 
 
 def resolve_source(
@@ -121,6 +131,29 @@ def _resolve_files(
         return tuple(FoundFile(file, name) for name, file in find_inside(root, pattern)), []
     except ValueError as error:
         return (), [rules.PATH_OUTSIDE.at(document.place(*path), f"This file is not read: {error}.")]
+
+
+def _resolve_recipient_time(schedule: Schedule, document: Document) -> tuple[RecipientTime | None, list[Finding]]:
+    """The time on the recipients' own clocks, if the campaign asks for it and says nothing against it."""
+    if not schedule.recipient_local:
+        detail = "It is the zone of recipients whose number tells none, and only `recipient_local` asks for zones."
+        place = document.key_place("schedule", "elsewhere")
+        return None, [rules.RECIPIENT_TIME.at(place, detail, "remove it")] if schedule.elsewhere else []
+    found = []
+    if schedule.timezone is not None:
+        detail = "With `recipient_local` every recipient has a zone of his own."
+        found.append(rules.RECIPIENT_TIME.at(document.key_place("schedule", "timezone"), detail, "remove it"))
+    written = None if schedule.at is None else parse_written_time(schedule.at)
+    if written is None:
+        place, detail = document.key_place("schedule", "recipient_local"), "`recipient_local` needs a time."
+        found.append(rules.RECIPIENT_TIME.at(place, detail, 'for example `at: "2027-03-20T10:00"`'))
+    elif written.tzinfo is not None:
+        detail = "With an offset it is one instant for everybody."
+        hint = f'`at: "{written.replace(tzinfo=None).isoformat(timespec="minutes")}"` is the time on each clock'
+        found.append(rules.RECIPIENT_TIME.at(document.place("schedule", "at"), detail, hint))
+    if found or written is None:
+        return None, found
+    return RecipientTime(written, schedule.clock_change, schedule.elsewhere), []
 
 
 def _resolve_time(

@@ -29,6 +29,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "fmt": "Write the project's files in one way",
     "test": "Test campaigns with made-up contacts",
     "preview": "Show messages as a phone shows them",
+    "excluded": "Show the rows that get no message, and why",
     "plan": "Show what apply would do, to whom and for how much",
     "apply": "Do what the plan shows: send, and record tickets",
     "status": "What was sent, what is open, who holds the lease",

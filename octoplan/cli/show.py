@@ -44,7 +44,8 @@ def _batch(batch: BatchState) -> str:
     cost = "" if batch.cost is None else f", billed {render_amount(batch.cost)}"
     ticket = f", ticket {batch.ticket}" if batch.ticket else ""
     note = f" ({batch.note})" if batch.note else ""
-    return f"{batch.digest}  {batch.phase:<5} {batch.recipients:,} recipients{cost}{ticket}{note}"
+    when = f", for {batch.send_at}" if batch.send_at else ""
+    return f"{batch.digest}  {batch.phase:<5} {batch.recipients:,} recipients{when}{cost}{ticket}{note}"
 
 
 def _journal(entries: list[Entry]) -> list[str]:

@@ -24,10 +24,11 @@ import pyarrow.compute as pc
 
 from octoplan.ahead import ahead
 from octoplan.audience.schemas import MESSAGES, RECIPIENTS
-from octoplan.diagnostics import Finding, require_no_errors
+from octoplan.diagnostics import Finding, Place, require_no_errors
 from octoplan.limits import (
     ARROW_ROWS_PER_BATCH,
     ENGINE_MEMORY,
+    LEFT_OUT_MAX,
     MERGE_VALUE_CHARACTERS_MAX,
     MESSAGE_TEXTS_MAX,
     TEMPLATE_OUTPUT_CHARACTERS_MAX,
@@ -35,6 +36,7 @@ from octoplan.limits import (
     UCS2_UNITS_MAX,
 )
 from octoplan.messages import rules
+from octoplan.messages.characters import CharacterTally
 from octoplan.messages.compiler import Form, Mode, Study, Variant, choose_form, flat_form
 from octoplan.messages.evaluate import Evaluator, Values, join_values
 from octoplan.messages.layout import Field, Fixed, cut_text
@@ -42,7 +44,7 @@ from octoplan.messages.measure import Piece, join_pieces, measure_pieces
 from octoplan.messages.reading import Reader, Reading, fragments_of
 from octoplan.messages.statistics import MessageStatistics, Tally
 from octoplan.messages.template import Fault, ParsedTemplate, Renderer, TemplateBody, read_body
-from octoplan.messages.unfold import Part, unfold
+from octoplan.messages.unfold import Part, unfold, with_replaced
 from octoplan.messages.verify import Verification, verify_messages
 from octoplan.values.sms_size import SizeColumns
 
@@ -124,7 +126,7 @@ class ComposedMessage:
     `texts` are the API's, with `{param1}` and the like; `mode` is `merge` for one text, `variants` for one a branch or
     value, `grouped` for one a rendering, and `reason` says why it is not one. `uses` are the texts by what makes them.
     `renderings` counts different renderings by how many recipients each has; `None` for too many to count. `findings`
-    are warnings.
+    are warnings. `left_out` are recipients who get nothing because of an unsafe value (columns of `RECIPIENTS`).
     """
 
     texts: tuple[str, ...] = field(repr=False)
@@ -134,6 +136,7 @@ class ComposedMessage:
     findings: tuple[Finding, ...]
     statistics: MessageStatistics
     renderings: Mapping[int, int] | None
+    left_out: pa.Table = field(repr=False)
     _fill: Callable[[], Iterator[Filled]] = field(repr=False)
     _verify: Callable[[], Verification] = field(repr=False)
 
@@ -152,8 +155,11 @@ class ComposedMessage:
 
     def batches(self) -> Iterator[pa.RecordBatch]:
         """What goes out, with the columns of `MESSAGES` and in their order; from the start at each call."""
-        messages = (filled.messages() for filled in self._fill())
-        return ahead(messages) if len(self.texts) == 1 else _sorted_by_text(messages)
+        return in_order(self.messages(), len(self.texts))
+
+    def messages(self) -> Iterator[pa.RecordBatch]:
+        """The same as it is made: in the order of the audience, where there is one text."""
+        return (filled.messages() for filled in self._fill())
 
     def filled_texts(self) -> Iterator[pa.RecordBatch]:
         """What each recipient reads, with the columns of `FILLED`; personal data, for the preview only."""
@@ -174,13 +180,16 @@ def compose_message(
 
     :raises InvalidInput: with all findings, counted over all rows.
     """
-    parts = unfold(source.template, source.variables)
-    reader = Reader(parts, source.variables)
+    handling = source.template.handling
+    written = unfold(source.template, source.variables)
+    parts = with_replaced(written, handling.replaced)
+    reader = Reader(parts, source.variables, handling)
     form = flat_form(parts)
-    if form is None or (survey := _survey(_Way(form, parts, reader), audience_batches, told)).is_too_long:
+    surveyed = partial(_survey, written, audience_batches, told)
+    if form is None or (survey := surveyed(_Way(form, parts, reader))).is_too_long:
         study = _study(parts, reader.again(), audience_batches)
         form = choose_form(parts, study)
-        survey = _survey(_Way(form, parts, reader), audience_batches, told)
+        survey = surveyed(_Way(form, parts, reader))
     return _composed(source, survey, audience_batches)
 
 
@@ -211,7 +220,8 @@ def _json_escaped(column: pa.StringArray) -> pa.StringArray:
 @dataclass(frozen=True, slots=True)
 class Filled:
     """
-    Recipients (columns of `RECIPIENTS`) and what each gets: the number of the text, its `pieces` and merge `values`.
+    Recipients (columns of `RECIPIENTS`) and what each gets: the number of the text, its `pieces` and merge `values`,
+    and what the parts of the template give.
 
     Rows with a fault are left out.
     """
@@ -221,12 +231,18 @@ class Filled:
     size: SizeColumns
     pieces: Sequence[Piece]
     values: Sequence[tuple[str, Values]]
+    reading: Reading
     too_long: int
     empty: int
 
     @classmethod
     def of(
-        cls, rows: pa.RecordBatch, text: pa.Int32Array, pieces: Sequence[Piece], values: Mapping[str, Values]
+        cls,
+        rows: pa.RecordBatch,
+        text: pa.Int32Array,
+        pieces: Sequence[Piece],
+        values: Mapping[str, Values],
+        reading: Reading,
     ) -> Filled:
         """Measure the texts that `pieces` make."""
         sizes = measure_pieces(pieces, rows.num_rows)
@@ -235,10 +251,11 @@ class Filled:
             kept = {id(each): each.filter(sizes.is_whole) for each in _distinct_values(pieces, values)}
             pieces = [piece if isinstance(piece, str) else kept[id(piece)] for piece in pieces]
             merged = [(name, kept[id(value)]) for name, value in merged]
+            reading = reading.filter(sizes.is_whole)
             rows, text, sizes = rows.filter(sizes.is_whole), text.filter(sizes.is_whole), sizes.whole()
         over = pc.greater(sizes.characters, TEXT_CHARACTERS_MAX)
         over = pc.or_(over, pc.and_(sizes.size.ucs2, pc.greater(sizes.size.units, UCS2_UNITS_MAX)))
-        return cls(rows, text, sizes.size, pieces, merged, _count(over), _count(sizes.is_blank))
+        return cls(rows, text, sizes.size, pieces, merged, reading, _count(over), _count(sizes.is_blank))
 
     def messages(self) -> pa.RecordBatch:
         """The columns of `MESSAGES`."""
@@ -260,12 +277,35 @@ def _count(column: pa.BooleanArray) -> int:
     return pc.sum(column).as_py() or 0
 
 
+@dataclass(slots=True)
+class _LeftOut:
+    """Recipients for whom there is no message, because something in it fails."""
+
+    rows: list[pa.RecordBatch] = field(default_factory=list)
+    count: int = 0
+
+    def add(self, rows: pa.RecordBatch, kept: Sequence[pa.StringArray]) -> None:
+        """Of some recipients those that are not among the `kept` numbers; the rows of a bounded number of them."""
+        if rows.num_rows == sum(map(len, kept)):
+            return
+        numbers = pa.concat_arrays([pa.array([], pa.string()), *kept])
+        lost = rows.filter(pc.invert(pc.is_in(rows.column("phone"), value_set=numbers)))
+        self.count += lost.num_rows
+        if self.count <= LEFT_OUT_MAX:
+            self.rows.append(lost.select(RECIPIENTS.names))
+
+    def table(self) -> pa.Table:
+        """The recipients that are left out (columns of `RECIPIENTS`)."""
+        return pa.Table.from_batches(self.rows, RECIPIENTS)
+
+
 class _Way:
     """Makes messages in one form; `texts` numbers them in the order in which they turn up, or as they were ranked."""
 
     def __init__(self, form: Form, parts: Sequence[Part], reader: Reader, texts: dict[str, int] | None = None) -> None:
         self.form = form
         self.parts = parts
+        self.left_out = _LeftOut()
         self.reader = reader.again()
         self.texts: dict[str, int] = {} if texts is None else texts
         self.uses = sum(1 for _ in fragments_of(parts))
@@ -278,12 +318,17 @@ class _Way:
         """Compose one Arrow batch of recipients: for each variant that occurs, its number and its recipients."""
         reading = self.reader.read(rows)
         rows, reading = self._bounded(rows, reading)
+        kept = []
         for number, variant in enumerate(self.form.variants):
             mine = _takers(variant, reading)
-            if mine is None:
-                yield number, self._filled(variant, rows, reading)
-            elif pc.any(mine).as_py():
-                yield number, self._filled(variant, rows.filter(mine), reading.filter(mine))
+            if mine is not None and not pc.any(mine).as_py():
+                continue
+            filled = self._filled(
+                variant, *((rows, reading) if mine is None else (rows.filter(mine), reading.filter(mine)))
+            )
+            kept.append(filled.rows.column("phone"))
+            yield number, filled
+        self.left_out.add(rows, kept)
 
     def _bounded(self, rows: pa.RecordBatch, reading: Reading) -> tuple[pa.RecordBatch, Reading]:
         """Without recipients whose text would be so long that joining it would hurt."""
@@ -303,28 +348,11 @@ class _Way:
         pieces = [piece if isinstance(piece, str) else runs[piece] for piece in variant.pieces]
         values: dict[str, Values] = {}
         for each in variant.fields:
-            values |= self._cut(each, runs[each])
-        return Filled.of(rows, self._numbers(variant, runs, rows.num_rows), pieces, dict(sorted(values.items())))
-
-    def _cut(self, each: Field, value: Values) -> dict[str, Values]:
-        if len(each.slots) == 1:
-            # A text that no row has is in the dictionary only where texts are chosen from what rows have.
-            longest = pc.max(pc.utf8_length(value.texts)).as_py() or 0
-            if longest > MERGE_VALUE_CHARACTERS_MAX:
-                used = value.texts.take(pc.unique(value.codes))
-                self.is_too_long |= (pc.max(pc.utf8_length(used)).as_py() or 0) > MERGE_VALUE_CHARACTERS_MAX
-            return {each.slots[0]: value}
-        count = len(each.slots)
-        used = set(pc.unique(value.codes).to_pylist())
-        cuts = [
-            cut_text(text, count) if number in used and text is not None else [None] * count
-            for number, text in enumerate(value.texts.to_pylist())
-        ]
-        columns = zip(*cuts, strict=True) if cuts else [[]] * count
-        return {
-            slot: Values(value.codes, pa.array(column, pa.string()))
-            for slot, column in zip(each.slots, columns, strict=True)
-        }
+            values |= _cut(each, runs[each])
+        numbers = self._numbers(variant, runs, rows.num_rows)
+        filled = Filled.of(rows, numbers, pieces, dict(sorted(values.items())), reading)
+        self.is_too_long |= any(_longest(value) > MERGE_VALUE_CHARACTERS_MAX for _, value in filled.values)
+        return filled
 
     def _numbers(self, variant: Variant, runs: Mapping[Field | Fixed, Values], count: int) -> pa.Int32Array:
         """The number of each recipient's text."""
@@ -345,6 +373,30 @@ class _Way:
     def is_over(self) -> bool:
         """Whether this way has turned out not to do, so that nothing more needs to be read."""
         return self.is_too_long or len(self.texts) > MESSAGE_TEXTS_MAX
+
+
+def _cut(each: Field, value: Values) -> dict[str, Values]:
+    if len(each.slots) == 1:
+        return {each.slots[0]: value}
+    count = len(each.slots)
+    used = set(pc.unique(value.codes).to_pylist())
+    cuts = [
+        cut_text(text, count) if number in used and text is not None else [None] * count
+        for number, text in enumerate(value.texts.to_pylist())
+    ]
+    columns = zip(*cuts, strict=True) if cuts else [[]] * count
+    return {
+        slot: Values(value.codes, pa.array(column, pa.string()))
+        for slot, column in zip(each.slots, columns, strict=True)
+    }
+
+
+def _longest(value: Values) -> int:
+    """Characters of the longest text that a row has; others may be in the dictionary."""
+    longest = pc.max(pc.utf8_length(value.texts)).as_py() or 0
+    if longest <= MERGE_VALUE_CHARACTERS_MAX:
+        return int(longest)
+    return pc.max(pc.utf8_length(value.texts.take(pc.unique(value.codes)))).as_py() or 0
 
 
 def _placeholders(piece: Field) -> str:
@@ -377,6 +429,11 @@ def _study(parts: Sequence[Part], reader: Reader, audience_batches: AudienceBatc
     return study
 
 
+def in_order(messages: Iterable[pa.RecordBatch], texts: int) -> Iterator[pa.RecordBatch]:
+    """Messages in the order of `MESSAGES`, made in a thread ahead of the caller where they are in it already."""
+    return ahead(messages) if texts == 1 else _sorted_by_text(messages)
+
+
 def _sorted_by_text(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     """Messages by text, hash and phone, sorted by an engine that spills into a private folder."""
     with tempfile.TemporaryDirectory(prefix="octoplan-") as folder, duckdb.connect() as engine:
@@ -399,10 +456,11 @@ def _sorted_by_text(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatc
 
 @dataclass(slots=True)
 class _Survey:
-    """What one reading of the audience has found."""
+    """What one reading of the audience has found; `written` are the parts with no character replaced."""
 
     way: _Way
-    tally: Tally = field(default_factory=Tally)
+    written: Sequence[Part]
+    tally: Tally
     takers: Counter[int] = field(default_factory=Counter)
     texts: dict[int, set[int]] = field(default_factory=dict)
     too_long: int = 0
@@ -415,15 +473,20 @@ class _Survey:
 
     def add(self, number: int, filled: Filled) -> None:
         """Count the recipients of one variant in an Arrow batch."""
-        self.tally.add(filled.rows, filled.text, filled.size, filled.pieces)
+        sent = rendered = filled.reading.pieces(self.way.parts)
+        if self.way.reader.handling.replacement:
+            rendered = filled.reading.as_rendered().pieces(self.written)
+        self.tally.add(filled.rows, filled.text, filled.size, filled.pieces, sent, rendered)
         self.takers[number] += filled.rows.num_rows
         self.texts.setdefault(number, set()).update(pc.unique(filled.text).to_pylist())
         self.too_long += filled.too_long
         self.empty += filled.empty
 
 
-def _survey(way: _Way, audience_batches: AudienceBatches, told: Callable[[int], None]) -> _Survey:
-    survey = _Survey(way)
+def _survey(
+    written: Sequence[Part], audience_batches: AudienceBatches, told: Callable[[int], None], way: _Way
+) -> _Survey:
+    survey = _Survey(way, written, Tally(CharacterTally(way.reader.handling.replacement)))
     for number, filled in ahead(_filled(way, audience_batches())):
         survey.add(number, filled)
         told(filled.rows.num_rows)
@@ -441,7 +504,7 @@ def _filled(way: _Way, batches: Iterable[pa.RecordBatch]) -> Iterator[tuple[int,
 def _composed(source: MessageSource, survey: _Survey, audience_batches: AudienceBatches) -> ComposedMessage:
     way = survey.way
     ranked = {text: rank for rank, text in enumerate(sorted(way.texts))}
-    findings = [*source.template.findings, *_check_faults(source, way.reader.faults)]
+    findings = [*source.template.findings, *_check_faults(source, way.reader.faults, way.reader.escaped)]
     findings += _check_texts(source, survey, ranked)
     return ComposedMessage(
         texts=tuple(ranked),
@@ -451,6 +514,7 @@ def _composed(source: MessageSource, survey: _Survey, audience_batches: Audience
         findings=require_no_errors(findings, "The message cannot be composed."),
         statistics=survey.tally.finish({number: ranked[text] for text, number in way.texts.items()}),
         renderings=survey.tally.renderings(),
+        left_out=way.left_out.table(),
         _fill=lambda: _filled_again(_Way(way.form, way.parts, way.reader, dict(ranked)), audience_batches()),
         _verify=lambda: _verified(
             source, _Way(way.form, way.parts, way.reader, dict(ranked)), ranked, audience_batches()
@@ -462,9 +526,10 @@ def _verified(
     source: MessageSource, way: _Way, texts: Iterable[str], batches: Iterable[pa.RecordBatch]
 ) -> Verification:
     body = read_body(source.template, source.variables)
-    whole = Evaluator(Renderer(body.tree.body), source.recipient_variables, source.variables)
+    renderer = Renderer(body.tree.body, source.template.handling)
+    whole = Evaluator(renderer, source.recipient_variables, source.variables)
     compared = ((rows, partial(_sent, way, rows)) for rows in batches)
-    return verify_messages(whole, tuple(texts), compared)
+    return verify_messages(whole, tuple(texts), compared, source.template.handling)
 
 
 def _sent(way: _Way, rows: pa.RecordBatch) -> Iterator[tuple[pa.RecordBatch, pa.RecordBatch]]:
@@ -490,15 +555,29 @@ def _use(number: int, variant: Variant, survey: _Survey) -> TextUse:
     return TextUse(_api_text(variant, shown), variant.conditions, slots, survey.takers[number], texts)
 
 
-def _check_faults(source: MessageSource, faults: Mapping[Fault, int]) -> Iterator[Finding]:
-    body = read_body(source.template, source.variables)
-    ordered = sorted(faults, key=lambda it: (it.expression or 0, it.rule.code, it.variable or ""))
-    for fault in ordered:
-        expression = None if fault.expression is None else body.expressions[fault.expression]
-        line = 1 if expression is None else expression.line
-        place = source.template.place_at(line)
-        detail = f"{_subject(source, fault, body)}: {_rows(faults[fault])}."
-        yield fault.rule.at(place, detail, rules.HINTS.get(fault.rule))
+def _check_faults(
+    source: MessageSource, faults: Mapping[Fault, int], escaped: Mapping[Fault, int]
+) -> Iterator[Finding]:
+    """What is wrong with values: refused, left out or escaped, as the campaign wants it."""
+    body, handling = read_body(source.template, source.variables), source.template.handling
+    for fault in sorted(faults, key=_order):
+        place, subject = _found_in(source, fault, body)
+        if handling.is_left_out(fault.rule):
+            yield rules.LEFT_OUT.at(place, f"{subject}: {_rows(faults[fault])}. {fault.rule.summary}.")
+        else:
+            yield fault.rule.at(place, f"{subject}: {_rows(faults[fault])}.", rules.HINTS.get(fault.rule))
+    for fault in sorted(escaped, key=_order):
+        place, subject = _found_in(source, fault, body)
+        yield rules.ESCAPED.at(place, f"{subject}: {_rows(escaped[fault])}. {fault.rule.summary}.")
+
+
+def _order(fault: Fault) -> tuple[int, str, str]:
+    return fault.expression or 0, fault.rule.code, fault.variable or ""
+
+
+def _found_in(source: MessageSource, fault: Fault, body: TemplateBody) -> tuple[Place | None, str]:
+    line = 1 if fault.expression is None else body.expressions[fault.expression].line
+    return source.template.place_at(line), _subject(source, fault, body)
 
 
 def _subject(source: MessageSource, fault: Fault, body: TemplateBody) -> str:
@@ -526,6 +605,9 @@ def _check_texts(source: MessageSource, survey: _Survey, texts: Iterable[str]) -
     endless = survey.way.endless
     if endless:
         yield rules.UNBOUNDED.at(place, f"the template: {_rows(endless)}.", rules.HINTS[rules.UNBOUNDED])
+    if survey.way.left_out.count > LEFT_OUT_MAX and not endless:
+        detail = f"{_rows(survey.way.left_out.count)}; at most {LEFT_OUT_MAX:,} can be left out."
+        yield rules.TOO_MANY_LEFT_OUT.at(place, detail, "mend the list, or leave those rows out with `where`")
     if survey.empty:
         yield rules.EMPTY_TEXT.at(place, f"Nothing but white space is left for {_rows(survey.empty)}.")
     longest = f"{TEXT_CHARACTERS_MAX:,} characters, or {UCS2_UNITS_MAX} units in UCS-2"
@@ -535,9 +617,11 @@ def _check_texts(source: MessageSource, survey: _Survey, texts: Iterable[str]) -
     elif any(len(text) > TEXT_CHARACTERS_MAX for text in texts):
         detail = f"With its merge fields, the API's text is longer than {TEXT_CHARACTERS_MAX:,} characters."
         yield rules.TEXT_TOO_LONG.at(place, detail, "shorten the text")
-    if survey.way.is_over:
+    if len(survey.way.texts) > MESSAGE_TEXTS_MAX:
         detail = f"There are more than {MESSAGE_TEXTS_MAX:,}, and each needs a request of its own."
         yield rules.TOO_MANY_TEXTS.at(place, detail, "write expressions of at most 50 characters, without `{% if %}`")
+    elif survey.way.is_too_long:
+        raise AssertionError("a form was chosen with a field that is too small")
     has_fields = any(variant.fields for variant in survey.way.form.variants)
     if not has_fields and any(rules.PLACEHOLDER.search(text) for text in texts):
         yield rules.LITERAL_PLACEHOLDER.at(place, "A rendered text holds a merge field of the API.")

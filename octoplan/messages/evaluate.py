@@ -16,12 +16,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from octoplan.limits import RENDERED_VALUES_KEPT_MAX
+from octoplan.messages import rules
 from octoplan.messages.template import Fault, Renderer
 
 _SAFE: Final = r"\A[ -z|~]*[!-z|~][ -z|~]*\z"
-"""Printable ASCII without braces, not blank: text that no guard could object to but for XXXXX."""
+"""Printable ASCII without braces, not blank: text that no guard could object to but where it is `SUSPICIOUS`."""
 
 _Combination = tuple[str | None, ...]
+_Rendered = tuple[str | Fault, tuple[Fault, ...]]
+"""What a rendering gives, and which values in it were escaped."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +53,10 @@ class Values:
         """The text of each row."""
         return self.texts.take(self.codes)
 
+    def text(self, row: int) -> str:
+        """The text of one row, empty where there is a fault."""
+        return self.texts[self.codes[row].as_py()].as_py() or ""
+
     @classmethod
     def same(cls, text: str | None, count: int) -> Values:
         """One text for `count` rows; `None` is null."""
@@ -59,21 +66,35 @@ class Values:
         """The rows where `kept` is true."""
         return Values(self.codes.filter(kept), self.texts)
 
+    def used(self) -> Values:
+        """The same without texts that no row has, which saves time where each text is looked at."""
+        numbers = self.codes.dictionary_encode()
+        return Values(numbers.indices, self.texts.take(numbers.dictionary))
+
     def spread(self, where: pa.BooleanArray) -> Values:
         """As many rows as `where` has, with these in order where it is true, and null elsewhere."""
         codes = pc.replace_with_mask(pa.repeat(pa.scalar(len(self.texts), pa.int32()), len(where)), where, self.codes)
         return Values(codes, pa.concat_arrays([self.texts, pa.array([None], pa.string())]))
 
-    def mapped(self, change: Callable[[str], str]) -> Values:
-        """Each text changed; once each, not once a row."""
-        texts = [None if text is None else change(text) for text in self.texts.to_pylist()]
-        return Values(self.codes, pa.array(texts, pa.string()))
+    def mapped(self, change: Callable[[str], str], pattern: str) -> Values:
+        """Each text in which `pattern` (for RE2) is found, changed: once each, not once a row. Itself without any."""
+        found = pc.fill_null(pc.match_substring_regex(self.texts, pattern), fill_value=False)
+        if not pc.any(found).as_py():
+            return self
+        changed = pa.array(map(change, self.texts.filter(found).to_pylist()), pa.string())
+        return Values(self.codes, pc.replace_with_mask(self.texts, found, changed))
+
+    def where(self, kept: pa.BooleanArray) -> Values:
+        """All rows, with the empty text where `kept` is not true."""
+        codes = pc.if_else(pc.fill_null(kept, fill_value=False), self.codes, pa.scalar(len(self.texts), pa.int32()))
+        return Values(codes, pa.concat_arrays([self.texts, pa.array([""], pa.string())]))
 
 
 @dataclass(slots=True)
 class Evaluator:
     """
-    A compiled part of a template and the columns it reads. Counts the rows for which it gives nothing.
+    A compiled part of a template and the columns it reads. Counts the rows for which it gives nothing, or something
+    that was `escaped`.
 
     `plain` tells that it is one column as it is; `expression` is the index of its only `{{ … }}`, if it has only one.
     """
@@ -84,11 +105,12 @@ class Evaluator:
     plain: bool = False
     expression: int | None = None
     faults: Counter[Fault] = field(default_factory=Counter)
-    _rendered: dict[_Combination, str | Fault] = field(default_factory=dict, repr=False)
+    escaped: Counter[Fault] = field(default_factory=Counter)
+    _rendered: dict[_Combination, _Rendered] = field(default_factory=dict, repr=False)
 
     def again(self) -> Evaluator:
         """The same without any fault counted; what was rendered is remembered by both."""
-        return replace(self, faults=Counter())
+        return replace(self, faults=Counter(), escaped=Counter())
 
     def evaluate(self, rows: pa.RecordBatch) -> Values:
         """The rendered text for each row; null where there is a fault."""
@@ -103,39 +125,50 @@ class Evaluator:
 
     def _plain(self, codes: pa.Int32Array, texts: pa.StringArray) -> Values:
         """A column as it is: only what a guard may object to is rendered."""
-        safe = pc.and_not(pc.match_substring_regex(texts, _SAFE), pc.match_substring(texts, "XXXXX"))
+        safe = pc.and_not(pc.match_substring_regex(texts, _SAFE), pc.match_substring_regex(texts, rules.SUSPICIOUS))
         doubtful = pc.invert(pc.fill_null(safe, False))  # noqa: FBT003 - pyarrow's own signature
         if not pc.any(doubtful).as_py():
             return Values(codes, texts)
         numbers = pc.indices_nonzero(doubtful).to_pylist()
         results = {number: self._render((texts[number].as_py(),)) for number in numbers}
-        self._count_faults(codes, results)
-        again = [None if isinstance(result, Fault) else result for result in results.values()]
+        self._count(codes, results)
+        again = [_text(rendered) for rendered in results.values()]
         return Values(codes, pc.replace_with_mask(texts, doubtful, pa.array(again, pa.string())))
 
-    def _values(self, codes: pa.Int32Array, results: Sequence[str | Fault]) -> Values:
-        self._count_faults(codes, dict(enumerate(results)))
-        texts = [None if isinstance(result, Fault) else result for result in results]
-        return Values(codes, pa.array(texts, pa.string()))
+    def _values(self, codes: pa.Int32Array, results: Sequence[_Rendered]) -> Values:
+        self._count(codes, dict(enumerate(results)))
+        return Values(codes, pa.array(map(_text, results), pa.string()))
 
-    def _render(self, combination: _Combination) -> str | Fault:
+    def _render(self, combination: _Combination) -> _Rendered:
         known = self._rendered.get(combination)
         if known is None:
             values = {**self.variables, **dict(zip(self.columns, combination, strict=True))}
-            known = self.renderer.render(values)
+            escaped: list[Fault] = []
+            known = self.renderer.render(values, escaped.append), tuple(escaped)
             if len(self._rendered) >= RENDERED_VALUES_KEPT_MAX:
                 self._rendered.clear()
             self._rendered[combination] = known
         return known
 
-    def _count_faults(self, codes: pa.Int32Array, results: Mapping[int, str | Fault]) -> None:
-        if not any(isinstance(result, Fault) for result in results.values()):
+    def _count(self, codes: pa.Int32Array, results: Mapping[int, _Rendered]) -> None:
+        noted = {code: (fault, escaped) for code, (fault, escaped) in results.items() if _is_noted(fault, escaped)}
+        if not noted:
             return
         for counted in pc.value_counts(codes).to_pylist():
-            fault = results.get(counted["values"])
-            if isinstance(fault, Fault):
-                expression = self.expression if fault.expression is None else fault.expression
-                self.faults[replace(fault, expression=expression)] += counted["counts"]
+            result, escaped = noted.get(counted["values"], ("", ()))
+            if isinstance(result, Fault):
+                expression = self.expression if result.expression is None else result.expression
+                self.faults[replace(result, expression=expression)] += counted["counts"]
+            for fault in escaped:
+                self.escaped[fault] += counted["counts"]
+
+
+def _is_noted(result: str | Fault, escaped: tuple[Fault, ...]) -> bool:
+    return bool(escaped) or isinstance(result, Fault)
+
+
+def _text(rendered: _Rendered) -> str | None:
+    return None if isinstance(rendered[0], Fault) else rendered[0]
 
 
 def distinct_combinations(columns: Sequence[Values], count: int) -> tuple[pa.Int32Array, list[pa.StringArray]]:

@@ -1,12 +1,13 @@
 """
 The size of each recipient's text without making the text: what is static once, and each distinct value once.
 
-Invariant: equal to `sms_size.measure` of the text as filled in. Texts of several parts in which a character of two
-units may fall on a boundary are filled in and packed one by one.
+Invariant: equal to the `counting`'s own measure of the text as filled in. Texts in which a character of two units may
+fall on a boundary, and whose parts depend on it, are filled in and packed one by one.
 """
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ import pyarrow.compute as pc
 
 from octoplan.limits import MERGE_VALUE_CHARACTERS_MAX, TEMPLATE_OUTPUT_CHARACTERS_MAX
 from octoplan.messages.evaluate import Values
-from octoplan.values.sms_size import NOT_GSM7, SizeColumns, count_units, measure, parts_of
+from octoplan.values.sms_size import NOT_GSM7, STANDARD, Counting, SizeColumns, count_units, parts_of
 
 _UCS2, _GSM7_PAIR, _UCS2_PAIR, _INK, _FAULT = (1 << bit for bit in range(5))
 """What is true of a piece of text, and then of every text that it is in."""
@@ -61,8 +62,8 @@ class _Facts:
     flags: pa.Int8Array
 
     @classmethod
-    def of(cls, texts: pa.StringArray, longest: int) -> _Facts:
-        characters, extension, astral = (column.cast(pa.int64()) for column in count_units(texts))
+    def of(cls, texts: pa.StringArray, longest: int, counting: Counting) -> _Facts:
+        characters, extension, astral = (column.cast(pa.int64()) for column in count_units(texts, counting))
         flags = _flag(_UCS2, pc.match_substring_regex(texts, NOT_GSM7))
         flags = pc.bit_wise_or(flags, _flag(_GSM7_PAIR, pc.greater(extension, 0)))
         flags = pc.bit_wise_or(flags, _flag(_UCS2_PAIR, pc.greater(astral, 0)))
@@ -77,45 +78,47 @@ def _flag(bit: int, where: pa.BooleanArray) -> pa.Int8Array:
     return pc.if_else(where, pa.scalar(bit, pa.int8()), pa.scalar(0, pa.int8()))
 
 
-def measure_pieces(pieces: Sequence[Piece], count: int) -> Sizes:
+def measure_pieces(pieces: Sequence[Piece], count: int, counting: Counting = STANDARD) -> Sizes:
     """The sizes of the texts that `pieces` make when they are joined, for `count` rows."""
-    facts = _add_facts(pieces, count)
+    facts = _add_facts(pieces, count, counting)
     # Few texts differ in what matters here, so each kind is worked out once.
     kinds, number = facts.dictionary, facts.indices
     sums, flags = pc.bit_wise_and(kinds, (1 << 3 * _BITS) - 1), pc.shift_right(kinds, 3 * _BITS).cast(pa.int8())
     characters, extension, astral = (_sum(sums, place) for place in range(3))
     ucs2 = _has(flags, _UCS2)
     units = pc.add(characters, pc.if_else(ucs2, astral, extension)).cast(pa.int32())
-    segments = parts_of(units, ucs2)
-    doubtful = pc.and_(pc.greater(segments, 1), pc.if_else(ucs2, _has(flags, _UCS2_PAIR), _has(flags, _GSM7_PAIR)))
+    segments = parts_of(units, ucs2, counting)
+    most = parts_of(units, ucs2, counting, lost=1)
+    pairs = pc.if_else(ucs2, _has(flags, _UCS2_PAIR), _has(flags, _GSM7_PAIR))
+    doubtful = pc.and_(pc.less(segments, most), pairs)
     doubtful = pc.and_not(doubtful, _has(flags, _FAULT))
     size = SizeColumns(units.take(number), segments.take(number), ucs2.take(number))
     if pc.any(doubtful).as_py():
         each = doubtful.take(number)
-        packed = [measure(text).segments for text in join_pieces(pieces, count, each).to_pylist()]
+        packed = [counting.measure(text).segments for text in join_pieces(pieces, count, each).to_pylist()]
         size = size._replace(segments=pc.replace_with_mask(size.segments, each, pa.array(packed, pa.int32())))
     blank, whole = pc.invert(_has(flags, _INK)), pc.invert(_has(flags, _FAULT))
     return Sizes(size, characters.take(number), blank.take(number), whole.take(number))
 
 
-def _add_facts(pieces: Sequence[Piece], count: int) -> pa.DictionaryArray:
+def _add_facts(pieces: Sequence[Piece], count: int, counting: Counting) -> pa.DictionaryArray:
     """The sums of each row, and its flags in the bits after them."""
-    sum_of_static, flags_of_static = _static("".join(piece for piece in pieces if isinstance(piece, str)))
+    sum_of_static, flags_of_static = _static("".join(piece for piece in pieces if isinstance(piece, str)), counting)
     sums = pa.repeat(pa.scalar(sum_of_static, pa.int64()), count)
     flags = pa.repeat(pa.scalar(flags_of_static, pa.int8()), count)
     uses = Counter(id(piece) for piece in pieces if isinstance(piece, Values))
     longest = max(TEMPLATE_OUTPUT_CHARACTERS_MAX // max(uses.total(), 1), _LONG)
     for value in {id(piece): piece for piece in pieces if isinstance(piece, Values)}.values():
-        facts = _Facts.of(value.texts, longest)
+        facts = _Facts.of(value.texts, longest, counting)
         sums = pc.add(sums, pc.multiply(facts.sums, uses[id(value)]).take(value.codes))
         flags = pc.bit_wise_or(flags, facts.flags.take(value.codes))
     return pc.bit_wise_or(sums, pc.shift_left(flags.cast(pa.int64()), 3 * _BITS)).dictionary_encode()
 
 
 @lru_cache(1024)
-def _static(text: str) -> tuple[int, int]:
+def _static(text: str, counting: Counting) -> tuple[int, int]:
     """The sums and flags of a text, worked out once for all Arrow batches."""
-    facts = _Facts.of(pa.array([text], pa.string()), TEMPLATE_OUTPUT_CHARACTERS_MAX)
+    facts = _Facts.of(pa.array([text], pa.string()), TEMPLATE_OUTPUT_CHARACTERS_MAX, counting)
     return facts.sums[0].as_py(), facts.flags[0].as_py()
 
 
@@ -141,18 +144,27 @@ def _chosen(values: Values, where: pa.BooleanArray | None) -> pa.StringArray:
 
 def guilty_characters(pieces: Sequence[Piece], where: pa.BooleanArray) -> Counter[str]:
     """The characters that force UCS-2, with the number of rows, `where` true, in whose text each stands."""
-    count = len(where)
-    strip = "[" + NOT_GSM7.removeprefix("[^") + "+"
-    left = [piece if isinstance(piece, str) else _stripped(piece, strip) for piece in pieces]
-    static = "".join(
-        pc.replace_substring_regex(pa.array([p]), strip, "")[0].as_py() for p in left if isinstance(p, str)
-    )
+    kept = [piece if isinstance(piece, str) else piece.filter(where).used() for piece in pieces]
+    return count_characters(kept, NOT_GSM7, pc.sum(where).as_py() or 0)
+
+
+def count_characters(pieces: Sequence[Piece], pattern: str, count: int) -> Counter[str]:
+    """The characters that match `pattern`, a character class, with the number of rows in whose text each stands."""
+    left = [stripped(piece, pattern) for piece in pieces]
+    static = "".join(piece for piece in left if isinstance(piece, str))
+    values = [piece for piece in left if isinstance(piece, Values) and pc.max(pc.utf8_length(piece.texts)).as_py()]
+    if not values:
+        return Counter(dict.fromkeys(static, count)) if count else Counter()
     found: Counter[str] = Counter()
-    for counted in pc.value_counts(join_pieces([static, *(p for p in left if not isinstance(p, str))], count, where)):
+    for counted in pc.value_counts(join_pieces([static, *values], count)):
         for character in set(counted["values"].as_py() or ""):
             found[character] += counted["counts"].as_py()
     return found
 
 
-def _stripped(values: Values, strip: str) -> Values:
-    return Values(values.codes, pc.replace_substring_regex(values.texts, strip, ""))
+def stripped(piece: Piece, pattern: str) -> Piece:
+    """Only those characters of a piece that match `pattern`, a character class."""
+    others = "[^" + pattern[1:] if not pattern.startswith("[^") else "[" + pattern[2:]
+    if isinstance(piece, str):
+        return re.sub(others, "", piece)
+    return Values(piece.codes, pc.replace_substring_regex(piece.texts, f"{others}+", ""))

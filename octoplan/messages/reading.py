@@ -11,12 +11,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from copy import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from octoplan.messages.evaluate import Evaluator, Values, choose_values, join_values
+from octoplan.messages.handling import AS_WRITTEN, Handling, pattern_of
+from octoplan.messages.measure import Piece
 from octoplan.messages.template import Fault
 from octoplan.messages.unfold import Check, Choice, Fragment, Part
 
@@ -27,18 +29,28 @@ class Reading:
     What the parts are for `count` recipients.
 
     `values` has for each fragment, by number, its texts: null for those who do not reach it, or where it fails; `taken`
-    for each choice the number of the branch (int32), null likewise.
+    for each choice the number of the branch (int32), null likewise. `rendered` are the texts with their characters not
+    replaced.
     """
 
     count: int
     values: Mapping[int, Values]
     taken: Mapping[int, pa.Int32Array]
+    rendered: Mapping[int, Values]
+
+    def as_rendered(self) -> Reading:
+        """The same with no character replaced."""
+        return replace(self, values=self.rendered)
 
     def filter(self, kept: pa.BooleanArray) -> Reading:
         """The recipients where `kept` is true."""
         values = {number: each.filter(kept) for number, each in self.values.items()}
         taken = {number: each.filter(kept) for number, each in self.taken.items()}
-        return Reading(pc.sum(kept).as_py() or 0, values, taken)
+        rendered = {
+            number: values[number] if each is self.values[number] else each.filter(kept)
+            for number, each in self.rendered.items()
+        }
+        return Reading(pc.sum(kept).as_py() or 0, values, taken, rendered)
 
     def text_of(self, parts: Sequence[Part]) -> Values:
         """What some parts give together."""
@@ -51,6 +63,26 @@ class Reading:
             return choose_values(self.taken[part.number], [self.text_of(branch) for branch in part.branches])
         assert isinstance(part, Fragment)
         return self.values[part.number]
+
+    def pieces(self, parts: Sequence[Part]) -> list[tuple[frozenset[str], Piece]]:
+        """
+        What some parts give together, piece by piece, each with the columns that it comes from (none for the template).
+
+        A piece of a branch is empty for those who do not take it.
+        """
+        found: list[tuple[frozenset[str], Piece]] = []
+        for part in parts:
+            if isinstance(part, str):
+                found.append((frozenset(), part))
+            elif isinstance(part, Fragment):
+                found.append((part.names, self.values[part.number]))
+            elif isinstance(part, Choice):
+                for number, branch in enumerate(part.branches):
+                    mine = pc.equal(self.taken[part.number], number)
+                    for names, piece in self.pieces(branch):
+                        value = Values.same(piece, self.count) if isinstance(piece, str) else piece
+                        found.append((names, value.where(mine)))
+        return found
 
     def lengths(self, parts: Sequence[Part]) -> pa.Int64Array:
         """How many characters some parts give together; null where one of them fails."""
@@ -70,8 +102,9 @@ class Reading:
 class Reader:
     """Reads the parts of one template, Arrow batch after Arrow batch; renderings are remembered, and faults counted."""
 
-    def __init__(self, parts: Sequence[Part], variables: Mapping[str, str]) -> None:
+    def __init__(self, parts: Sequence[Part], variables: Mapping[str, str], handling: Handling = AS_WRITTEN) -> None:
         self.parts = parts
+        self.handling = handling
         self.evaluators = {each.number: _evaluator(each, variables) for each in fragments_of(parts)}
 
     def again(self) -> Reader:
@@ -82,14 +115,24 @@ class Reader:
 
     def read(self, rows: pa.RecordBatch) -> Reading:
         """The parts for each of `rows` (columns of `RECIPIENTS`, then `v_<variable>`)."""
-        reading = Reading(rows.num_rows, {}, {})
-        self._read(self.parts, rows, None, reading.values, reading.taken)  # type: ignore[arg-type]
-        return reading
+        rendered: dict[int, Values] = {}
+        taken: dict[int, pa.Int32Array] = {}
+        self._read(self.parts, rows, None, rendered, taken)
+        values = rendered
+        if level := self.handling.replacement:
+            change, pattern = self.handling.replaced, pattern_of(level)
+            values = {number: each.mapped(change, pattern) for number, each in rendered.items()}
+        return Reading(rows.num_rows, values, taken, rendered)
 
     @property
     def faults(self) -> Counter[Fault]:
         """Recipients for whom a fragment fails, by reason."""
         return sum((evaluator.faults for evaluator in self.evaluators.values()), Counter[Fault]())
+
+    @property
+    def escaped(self) -> Counter[Fault]:
+        """Recipients for whom a value was escaped, by what was wrong with it."""
+        return sum((evaluator.escaped for evaluator in self.evaluators.values()), Counter[Fault]())
 
     def _read(
         self,

@@ -41,6 +41,7 @@ from octoplan.limits import (
     TEMPLATE_WORK_MAX,
 )
 from octoplan.messages import rules
+from octoplan.messages.handling import AS_WRITTEN, Handling
 from octoplan.messages.includes import Origin, ReadInclude, expand_includes
 from octoplan.values.names import nearest
 
@@ -61,6 +62,7 @@ class ParsedTemplate:
 
     `variables` are the names it reads: columns of the recipients, or the campaign's `vars`. `findings` are warnings.
     `included` has the text of each file that was put into `source`, and `lines` where its lines come from.
+    `handling` says what becomes of its characters and values.
     """
 
     source: str
@@ -69,6 +71,7 @@ class ParsedTemplate:
     findings: tuple[Finding, ...] = ()
     included: Mapping[str, str] = field(default_factory=dict, repr=False)
     lines: tuple[Origin, ...] = field(default=(), repr=False)
+    handling: Handling = AS_WRITTEN
 
     def place_at(self, line: int) -> Place | None:
         """Where a line of `source` is written."""
@@ -103,6 +106,7 @@ class TemplateBody:
     tree: nodes.Template
     expressions: tuple[Expression, ...]
     statements: Mapping[int, str] = field(repr=False)
+    handling: Handling = AS_WRITTEN
 
     def expression_of(self, output: nodes.Node) -> tuple[Expression, bool]:
         """The expression behind a child of an output, and whether its text is checked as a value."""
@@ -113,7 +117,7 @@ class TemplateBody:
 @dataclass(frozen=True, slots=True)
 class Fault:
     """
-    Why a template gives nothing for some values. Holds no value.
+    Why a template gives nothing for some values, or something else than they are. Holds no value.
 
     `expression` is the index of the `{{ … }}` if known; `variable` the column that is missing.
     """
@@ -183,10 +187,9 @@ def _as_text(context: Context, value: Any, index: int, constant: bool) -> str:
     """What a `{{ … }}` puts out, if it may be sent."""
     if isinstance(value, bool) or not isinstance(value, str | int | float | Undefined):
         raise _Broken(rules.NOT_TEXT, index)
-    text = str(value)
-    if rule := rules.value_rule(text, constant=constant):
-        raise _Broken(rule, index)
-    context.parent[_WORK].add(len(text))
+    work: _Work = context.parent[_WORK]
+    text = work.checked(str(value), index, constant=constant)
+    work.add(len(text))
     return text
 
 
@@ -212,10 +215,23 @@ def _counted(context: Context, values: Iterable[Any], cost: int) -> Iterator[Any
 
 
 class _Work:
-    """The work of one rendering."""
+    """The work of one rendering, and the values that it has changed."""
 
-    def __init__(self) -> None:
+    def __init__(self, handling: Handling) -> None:
+        self.handling = handling
+        self.escaped: list[Fault] = []
         self.done = 0
+
+    def checked(self, text: str, index: int, *, constant: bool) -> str:
+        """A value that may be sent; its characters are not replaced yet."""
+        rule = self.handling.broken_rule(text, constant=constant)
+        if rule in rules.UNSAFE and self.handling.on_unsafe == "escape":
+            self.escaped.append(Fault(rule, index))
+            text = self.handling.escaped(text)
+            rule = self.handling.broken_rule(text, constant=constant)
+        if rule is not None:
+            raise _Broken(rule, index)
+        return text
 
     def add(self, cost: int) -> None:
         self.done += cost
@@ -314,7 +330,9 @@ _ENVIRONMENT: Final = _Environment()
 # --- reading ---------------------------------------------------------------------------------------------------------
 
 
-def parse_template(source: str, place: Place | None = None, read: ReadInclude | None = None) -> ParsedTemplate:
+def parse_template(
+    source: str, place: Place | None = None, read: ReadInclude | None = None, handling: Handling = AS_WRITTEN
+) -> ParsedTemplate:
     """
     Check a template and find its variables; `read` gives the files that it includes.
 
@@ -336,7 +354,8 @@ def parse_template(source: str, place: Place | None = None, read: ReadInclude | 
     tree = _parse(text, at)
     findings += [rule.at(at(line), *words) for rule, line, *words in _check_tree(tree)]
     require_no_errors(findings, "The template cannot be used.")
-    return ParsedTemplate(text, place, free_names(tree.body), tuple(findings), expanded.included, expanded.lines)
+    names = free_names(tree.body)
+    return ParsedTemplate(text, place, names, tuple(findings), expanded.included, expanded.lines, handling)
 
 
 def _read_normalised(read: ReadInclude, findings: list[Finding], name: str) -> str:
@@ -520,9 +539,17 @@ def _check_node(node: nodes.Node, parent: nodes.Node, macros: frozenset[str]) ->
             yield rules.CONSTRUCT, line, "A loop cannot be recursive."
         case nodes.List() | nodes.Tuple(ctx="load") | nodes.Dict() if not _is_constant(node):
             yield rules.CONSTRUCT, line, "A list can hold constants only."
-        case nodes.TemplateData(data=data) if found := rules.PLACEHOLDER.search(data):
-            name = found.group()[1:-1]
-            yield rules.LITERAL_PLACEHOLDER, line, f"`{{{name}}}` is for the API.", f"write `{{{{ {name} }}}}`"
+        case nodes.TemplateData(data=data):
+            yield from _check_text(data, line)
+
+
+def _check_text(text: str, line: int) -> Iterator[_Problem]:
+    if found := rules.PLACEHOLDER.search(text):
+        name = found.group()[1:-1]
+        yield rules.LITERAL_PLACEHOLDER, line, f"`{{{name}}}` is for the API.", f"write `{{{{ {name} }}}}`"
+    if found := re.search(rules.SHORTENER, text):
+        hint = "use the full address, or a short domain of your own"
+        yield rules.SHORTENED_LINK_IN_TEXT, line, "Operators may drop the whole message.", hint
 
 
 def _is_called(node: nodes.Node, parent: nodes.Node) -> bool:
@@ -572,7 +599,7 @@ def read_body(template: ParsedTemplate, constants: Iterable[str] = ()) -> Templa
     guard = _Guard(template.source, frozenset(constants), _macro_names(tree))
     guard.visit(tree)
     tree.set_environment(_ENVIRONMENT)
-    return TemplateBody(tree, tuple(guard.expressions), guard.statements)
+    return TemplateBody(tree, tuple(guard.expressions), guard.statements, template.handling)
 
 
 class _Guard(NodeTransformer):
@@ -656,18 +683,26 @@ def _sources(source: str, kind: Literal["variable", "block"], words: Sequence[st
 
 
 class Renderer:
-    """A part of a template, compiled, to be rendered for many values."""
+    """A part of a template, compiled, to be rendered for many values. It checks characters, and replaces none."""
 
-    def __init__(self, body: Sequence[nodes.Node]) -> None:
+    def __init__(self, body: Sequence[nodes.Node], handling: Handling = AS_WRITTEN) -> None:
+        self._handling = handling
         tree = nodes.Template(list(body), lineno=1)
         self._template = _ENVIRONMENT.from_string(tree.set_environment(_ENVIRONMENT))  # type: ignore[arg-type]
 
-    def render(self, values: Mapping[str, str | None]) -> str | Fault:
-        """The text for one combination of values, taken in NFC; `None` stands for a value that is missing."""
+    def render(
+        self, values: Mapping[str, str | None], escaped: Callable[[Fault], None] = lambda _: None
+    ) -> str | Fault:
+        """
+        The text for one combination of values, taken in NFC; `None` stands for a value that is missing.
+
+        `escaped` is told of each value that is not as it was, if a text comes of it.
+        """
         known = {name: unicodedata.normalize("NFC", value) for name, value in values.items() if value is not None}
-        context = self._template.new_context({**known, _WORK: _Work()})
+        work = _Work(self._handling)
+        context = self._template.new_context({**known, _WORK: work})
         try:
-            return _gathered(self._template.root_render_func(context))
+            text = _gathered(self._template.root_render_func(context))
         except _Broken as broken:
             return broken.fault
         except UndefinedError as error:
@@ -676,6 +711,9 @@ class Renderer:
             return Fault(rules.MISSING_VALUE if variable else rules.FAILED, variable=variable)
         except Exception:  # noqa: BLE001 - whatever a template raises is the template's fault, and may quote a value
             return Fault(rules.FAILED)
+        for fault in dict.fromkeys(work.escaped):
+            escaped(fault)
+        return text
 
 
 def _gathered(pieces: Iterable[str]) -> str:

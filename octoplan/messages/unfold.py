@@ -9,12 +9,13 @@ Invariants:
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from jinja2 import nodes
 
 from octoplan.limits import TEMPLATE_CHOICES_MAX
+from octoplan.messages.handling import AS_WRITTEN, Handling
 from octoplan.messages.template import ParsedTemplate, Renderer, TemplateBody, free_names, read_body
 
 Path = tuple[tuple[int, int], ...]
@@ -28,7 +29,7 @@ class Fragment:
 
     `number` is equal for fragments that mean the same. `names` are the columns it reads; `plain` is the column's name
     if it is nothing but that. `expression` is the index of its only `{{ … }}`. A value that `is_checked` is not empty
-    and holds nothing that a merge field could not; what a loop or macro gives may.
+    and holds nothing that a merge field could not, once its characters are replaced; what a loop or macro gives may.
     """
 
     number: int
@@ -38,10 +39,11 @@ class Fragment:
     plain: str | None = field(default=None, compare=False)
     expression: int | None = field(default=None, compare=False)
     is_checked: bool = field(default=False, compare=False)
+    handling: Handling = field(default=AS_WRITTEN, compare=False, repr=False)
 
     def renderer(self) -> Renderer:
         """What makes its text."""
-        return Renderer(self.body)
+        return Renderer(self.body, self.handling)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +83,21 @@ def unfold(template: ParsedTemplate, variables: Mapping[str, str]) -> tuple[Part
     body = read_body(template, variables)
     parts, _ = _Unfolder(body, template.variables, variables).sequence(body.tree.body, (), ())
     return merged(parts)
+
+
+def with_replaced(parts: Sequence[Part], replaced: Callable[[str], str]) -> tuple[Part, ...]:
+    """The same parts with their static text as it is sent."""
+    return merged([_with_replaced(part, replaced) for part in parts])
+
+
+def _with_replaced(part: Part, replaced: Callable[[str], str]) -> Part:
+    match part:
+        case str():
+            return replaced(part)
+        case Choice():
+            return replace(part, branches=tuple(with_replaced(branch, replaced) for branch in part.branches))
+        case _:
+            return part
 
 
 def merged(parts: Sequence[Part]) -> tuple[Part, ...]:
@@ -173,7 +190,8 @@ class _Unfolder:
         names = free_names(body) & self.columns
         identity = (path, repr(body[:-1]) + (key or repr(own)))
         number = self.numbers.setdefault(identity, len(self.numbers))
-        return Fragment(number, source, names, body, **details)  # type: ignore[arg-type]
+        handling = self.body.handling
+        return Fragment(number, source, names, body, handling=handling, **details)  # type: ignore[arg-type]
 
     def _folded(self, fragment: Fragment) -> Part:
         """The text of a constant. One that fails stays: it fails for every recipient, and is counted there."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Final, Literal
 
@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 
 from octoplan.audience.resolve import Audience
 from octoplan.campaign.check import check_times, drop_overridden
-from octoplan.campaign.model import CampaignModel, Limits
+from octoplan.campaign.model import CampaignModel, Limits, Message
 from octoplan.campaign.resolve import Campaign
 from octoplan.campaign.words import check_by_country
 from octoplan.clock import Clock
@@ -30,6 +30,14 @@ from octoplan.messages.batches import Stratum
 from octoplan.messages.compiler import requests_for
 from octoplan.meter import QUIET, Meter
 from octoplan.plan.copies import check_sent_copies
+from octoplan.plan.lengths import (
+    PartPrices,
+    describe_dearer,
+    describe_difference,
+    describe_length,
+    describe_pessimistic,
+    describe_replaced,
+)
 from octoplan.plan.model import (
     Action,
     ActionKind,
@@ -39,6 +47,7 @@ from octoplan.plan.model import (
     MessageSummary,
     Overridden,
     PlannedBatch,
+    PlannedWave,
     Reason,
     TextVariant,
     UnitPrice,
@@ -46,8 +55,9 @@ from octoplan.plan.model import (
 )
 from octoplan.plan.outgoing import Dispatch, Outgoing, fresh_batches, reopened_batches
 from octoplan.plan.price import Priced, Pricer, Pricing, Sample, batch_cost, campaign_cost
+from octoplan.plan.waves import describe_waves, on_each_clock
 from octoplan.plan.window import in_window
-from octoplan.rulebook.zones import Zones, count_zones
+from octoplan.rulebook.zones import Zones, count_zones, known_zones
 from octoplan.state.home import StateReader
 from octoplan.state.journal import CampaignState, Phase
 from octoplan.state.spending import add_spending
@@ -72,8 +82,16 @@ class Prepared:
     def findings(self) -> tuple[Finding, ...]:
         """What was noticed about its contacts, its text and its countries, but for what the campaign overrides."""
         by_country = check_by_country(self.campaign, self.audience.countries)
-        found = [*self.audience.findings, *self.dispatch.message.findings, *by_country]
+        waves = self.dispatch.waves.findings if self.dispatch.waves else ()
+        found = [*self.audience.findings, *self.dispatch.message.findings, *waves, *by_country]
         return tuple(drop_overridden(found, self.campaign.model.overrides))
+
+    @property
+    def span(self) -> tuple[datetime, datetime] | None:
+        """When the first and the last message leave; `None` for at once, or for nobody."""
+        if self.dispatch.waves is not None:
+            return self.dispatch.waves.span
+        return None if self.campaign.send_at is None else (self.campaign.send_at, self.campaign.send_at)
 
 
 @dataclass(slots=True)
@@ -86,7 +104,7 @@ class _Draft:
     lost: int = 0
     """Unknown batches that can no longer be made as they were."""
     zones: Counter[tuple[str, Zones]] = field(default_factory=Counter)
-    """Recipients of marketing by country and time zones."""
+    """Recipients by country and time zones, where somebody asks for them."""
 
     @property
     def batches(self) -> list[Outgoing]:
@@ -113,6 +131,8 @@ def describe_content(
     model = campaign.model
     message: list[object] = [model.message.template, dict(model.message.vars), dict(model.recipients.columns)]
     message += [dict(included)] if included else []
+    # Named only where it is used: without it a campaign keeps the digest that it always had.
+    message += [["replacement", model.message.replacement]] if model.message.replacement else []
     fields = {
         "account": account,
         "audience": "growing" if model.audience == "growing" else audience.set_digest(key),
@@ -126,8 +146,22 @@ def describe_content(
         "sender": request.sender,
         "type": request.type,
         "with_replies": _flag(request.with_replies),
-    }
+    } | _recipient_time(campaign)
     return {name: value for name, value in fields.items() if value is not None}
+
+
+def _recipient_time(campaign: Campaign) -> dict[str, str | None]:
+    """A time on the recipients' own clocks, and all that makes instants of it."""
+    time = campaign.recipient_time
+    if time is None:
+        return {}
+    written = time.written.isoformat(timespec="seconds")
+    return {
+        "clock_change": time.clock_change,
+        "elsewhere": time.elsewhere,
+        "recipient_local": _flag(value=True),
+        "send_at": written,
+    }
 
 
 def _flag(value: bool) -> str:
@@ -169,8 +203,19 @@ def build_action(
         batches = [plan_batch(batch, priced) for batch in draft.batches]
         cost = campaign_cost(draft.batches, batches, priced)
         kind, reasons = _decide(prepared, state, draft, cost, priced, reader, clock)
-        zones = tuple(ZoneCount(country, names, number) for (country, names), number in sorted(draft.zones.items()))
-        return replace(_action(prepared, state, kind, reasons, batches, cost), zones=zones)
+        zones = tuple(_zone_count(prepared, *place, number) for place, number in sorted(draft.zones.items()))
+        action = _action(prepared, state, kind, reasons, batches, cost)
+        return replace(action, zones=zones, waves=_waves(prepared, zones))
+
+
+def _zone_count(prepared: Prepared, country: str, zones: Zones, recipients: int) -> ZoneCount:
+    time = prepared.campaign.recipient_time
+    return ZoneCount(country, zones, recipients, time.instant_for(zones) if time else None)
+
+
+def _waves(prepared: Prepared, zones: Iterable[ZoneCount]) -> tuple[PlannedWave, ...]:
+    time = prepared.campaign.recipient_time
+    return () if time is None else describe_waves(time, (each.zones for each in zones))
 
 
 # --- what is still to be sent -----------------------------------------------------------------------------------------
@@ -202,8 +247,8 @@ def _draft(
 
 
 def _note_zones(prepared: Prepared, draft: _Draft, rows: pa.RecordBatch) -> None:
-    """Only marketing has sending hours."""
-    if prepared.dispatch.request.purpose == "wholesale":
+    """Only marketing has sending hours, and only waves have several times."""
+    if prepared.dispatch.request.purpose == "wholesale" or prepared.dispatch.waves is not None:
         draft.zones.update(count_zones([(rows.column("phone"), rows.column("country"))]))
 
 
@@ -240,6 +285,7 @@ def plan_batch(batch: Outgoing, priced: Priced) -> PlannedBatch:
         cost=batch_cost(batch, priced),
         repeat=batch.opened_at is not None,
         canary=batch.is_canary,
+        send_at=batch.send_at,
     )
 
 
@@ -284,7 +330,7 @@ def _decide(
     if not draft.batches:
         return _nothing_left(state, clock.now())
     blocked = [
-        *_check_times(prepared, clock.now()),
+        *_check_times(prepared, draft, clock.now()),
         *_check_limits(prepared, state, draft, cost),
         *_check_growth(prepared, state, draft),
         *check_sent_copies(prepared, reader),
@@ -330,14 +376,17 @@ def _nothing_left(state: CampaignState | None, now: datetime) -> tuple[ActionKin
     if state is None:
         return ActionKind.BLOCKED, [Reason("no-recipients", "nobody is left to write to")]
     sent = state.in_phase(Phase.SENT)
-    ahead = [batch.send_at for batch in sent if batch.send_at and datetime.fromisoformat(batch.send_at) > now]
+    ahead = {batch.send_at for batch in sent if batch.send_at and datetime.fromisoformat(batch.send_at) > now}
     if ahead:
-        return ActionKind.SCHEDULED, [Reason("handed-over", f"handed over to the API for {min(ahead)}")]
+        first, *others = sorted(ahead, key=datetime.fromisoformat)
+        when = f"{first}, the last of {len(ahead)} waves for {others[-1]}" if others else first
+        return ActionKind.SCHEDULED, [Reason("handed-over", f"handed over to the API for {when}")]
     return ActionKind.SENT, []
 
 
-def _check_times(prepared: Prepared, now: datetime) -> Iterator[Reason]:
-    for finding in check_times(prepared.campaign, now):
+def _check_times(prepared: Prepared, draft: _Draft, now: datetime) -> Iterator[Reason]:
+    leaves_at = min((batch.send_at for batch in draft.batches if batch.send_at is not None), default=None)
+    for finding in check_times(prepared.campaign, leaves_at, now):
         yield Reason(finding.code, f"{finding.summary}. {finding.detail}", finding.hint, ExitCode.WINDOW)
 
 
@@ -380,24 +429,26 @@ def is_past(campaign: Campaign, state: CampaignState | None, now: datetime) -> l
     All that `build_action` takes from the time, where no outcome is unknown and no audience grows: while it stays, so
     does the action. Whoever asks for the time in this file adds what is asked here.
 
-    Whether each moment has come: of the campaign's schedule, and of what was handed over to the API.
+    Whether each moment has come: of the campaign's schedule, and of what was handed over to the API. Of a time on the
+    recipients' own clocks it is every moment that it could be.
     """
-    ahead = campaign.model.schedule.hand_over
-    hand_over = None if ahead is None or campaign.send_at is None else campaign.send_at - ahead
+    ahead, time = campaign.model.schedule.hand_over or timedelta(), campaign.recipient_time
+    leaves = [campaign.send_at] if time is None else [*time.instants_in(known_zones())]
+    hand_over = [None if moment is None else moment - ahead for moment in leaves]
     sent = [] if state is None else [batch.send_at for batch in state.in_phase(Phase.SENT) if batch.send_at]
-    moments = [campaign.send_at, campaign.not_after, hand_over, *map(datetime.fromisoformat, sent)]
+    moments = [*leaves, campaign.not_after, *hand_over, *map(datetime.fromisoformat, sent)]
     return [moment is not None and moment <= now for moment in moments]
 
 
 def _held_back(prepared: Prepared, now: datetime) -> Reason | None:
     """Scheduled batches stay here until shortly before their time: until then they can still be stopped."""
-    campaign = prepared.campaign
-    ahead = campaign.model.schedule.hand_over
-    if ahead is None or campaign.send_at is None or now >= campaign.send_at - ahead:
+    ahead, span = prepared.campaign.model.schedule.hand_over, prepared.span
+    if ahead is None or span is None or now >= span[0] - ahead:
         return None
-    start = campaign.send_at - ahead
+    first, last = span
+    what = "all its waves" if first < last else "it"
     detail = (
-        f"held back until {start:%Y-%m-%d %H:%M %Z}; an apply between then and {campaign.send_at:%H:%M} hands it over"
+        f"held back until {first - ahead:%Y-%m-%d %H:%M %Z}; an apply between then and {first:%H:%M} hands {what} over"
     )
     return Reason("held-back", detail)
 
@@ -531,6 +582,7 @@ def _action(
     cost: Cost | None = None,
 ) -> Action:
     campaign, request = prepared.campaign, prepared.dispatch.request
+    first, last = prepared.span or (None, None)
     return Action(
         campaign=campaign.id,
         identity=campaign.identity,
@@ -544,20 +596,23 @@ def _action(
         sender=request.sender,
         content=prepared.content,
         audience=_summarise_audience(prepared, batches),
-        message=_summarise_message(prepared.dispatch, campaign.model.message.template),
+        message=_summarise_message(prepared.dispatch, campaign.model.message, cost.unit_prices if cost else ()),
         batches=tuple(batches),
         cost=cost or Cost(None, "none"),
-        send_at=campaign.send_at,
+        send_at=first,
         send_at_local=_local(campaign),
         not_after=campaign.not_after,
         sent_recipients=state.sent_recipients if state else 0,
         sent_cost=_sent_cost(state),
         overrides=tuple(Overridden(each.rule, each.reason) for each in campaign.model.overrides),
+        last_send_at=last,
     )
 
 
 def _local(campaign: Campaign) -> str | None:
     """`2027-03-20 10:00 Europe/Paris`, with the offset where the campaign names no zone."""
+    if campaign.recipient_time is not None:
+        return on_each_clock(campaign.recipient_time)
     if campaign.send_at is None:
         return None
     zone = str(campaign.timezone) if campaign.timezone else campaign.send_at.strftime("%z")
@@ -579,20 +634,21 @@ def _summarise_audience(prepared: Prepared, batches: Sequence[PlannedBatch]) -> 
     )
 
 
-def _summarise_message(dispatch: Dispatch, template: str) -> MessageSummary:
+def _summarise_message(dispatch: Dispatch, written: Message, units: Sequence[UnitPrice]) -> MessageSummary:
     message, batch_size = dispatch.message, dispatch.batch_size
+    statistics, prices = message.statistics, PartPrices.of(units)
     renderings, naive = message.renderings, None
     if renderings is not None:
         naive = sum(count * requests_for(recipients, batch_size) for recipients, count in renderings.items())
     return MessageSummary(
-        text=message.texts[0] if message.mode == "merge" and message.texts else template,
+        text=message.texts[0] if message.mode == "merge" and message.texts else written.template,
         texts=len(message.texts),
         mode=message.mode,
         mode_reason=message.reason,
         fields={slot.name: slot.filled_by for slot in message.slots},
-        histogram=dict(message.statistics.segments),
-        ucs2_recipients=message.statistics.encodings.get("UCS-2", 0),
-        guilty=dict(message.statistics.ucs2_characters),
+        histogram=dict(statistics.segments),
+        ucs2_recipients=statistics.encodings.get("UCS-2", 0),
+        guilty=dict(statistics.ucs2_characters),
         variants=tuple(
             TextVariant(
                 use.text,
@@ -603,6 +659,14 @@ def _summarise_message(dispatch: Dispatch, template: str) -> MessageSummary:
             )
             for use in message.uses
         ),
-        minimum_requests=-(-message.statistics.recipients // batch_size),
+        minimum_requests=-(-statistics.recipients // batch_size),
         naive_requests=naive,
+        longest=describe_length(statistics.longest),
+        shortest=describe_length(statistics.shortest),
+        dearer=describe_dearer(statistics.causes, prices),
+        replacement=written.replacement,
+        replaced=describe_replaced(statistics.replaced, written.replacement),
+        saved=describe_difference(statistics.saved, prices),
+        pessimistic=describe_pessimistic(statistics),
+        pessimistic_extra=describe_difference(statistics.pessimistic, prices),
     )

@@ -15,6 +15,7 @@ from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from octoplan.campaign.model import EnvironmentSettings, Windows
+from octoplan.campaign.recipient_time import RecipientTime
 from octoplan.campaign.resolve import Campaign
 from octoplan.clock import in_words
 from octoplan.diagnostics import ExitCode
@@ -22,6 +23,7 @@ from octoplan.limits import REQUEST_TIME_ESTIMATE_S, WINDOW_SEARCH_DAYS
 from octoplan.plan.duration import estimate_duration_s
 from octoplan.plan.model import Action, ActionKind, BrokenHours, Hours, PlannedBatch, Reason, ZoneCount
 from octoplan.plan.rules import TOO_LITTLE_TIME, ZONE_UNKNOWN
+from octoplan.plan.waves import on_each_clock
 from octoplan.rulebook.data import WindowRule
 from octoplan.rulebook.hours import Binding, Span, bindings_of, find_slot, is_open, is_open_throughout, open_spans
 from octoplan.values.local_time import load_zone
@@ -48,10 +50,9 @@ def check_hours(
         if not action.batches or waits or action.kind not in _LOOKED_AT:
             checked.append(action)
             continue
-        length = run_length(action.batches, settings)
-        looked_at = _check(action, campaigns[action.campaign], windows, start, length)
+        looked_at = _check(action, campaigns[action.campaign], windows, start, settings)
         checked.append(looked_at)
-        start += length if looked_at.kind.sends else timedelta()
+        start += run_length(action.batches, settings) if looked_at.kind.sends else timedelta()
     return tuple(checked)
 
 
@@ -71,29 +72,48 @@ def run_length(batches: Iterable[PlannedBatch], settings: EnvironmentSettings) -
     return timedelta(seconds=max(answers, float(paced or 0)))
 
 
-def _check(action: Action, campaign: Campaign, windows: Windows, start: datetime, length: timedelta) -> Action:
-    late = list(_check_deadlines(campaign, start, length))
+def _check(
+    action: Action, campaign: Campaign, windows: Windows, start: datetime, settings: EnvironmentSettings
+) -> Action:
+    late = list(_check_deadlines(action, campaign, start, settings))
     hours = None
     if action.purpose == "wholesale" and windows != "off":
-        span = (campaign.send_at, campaign.send_at) if campaign.send_at else (start, start + length)
-        hours = _Look(action.zones, campaign, windows).hours(span)
+        moments = [batch.send_at for batch in action.batches if batch.send_at is not None]
+        span = (min(moments), max(moments)) if moments else (start, start + run_length(action.batches, settings))
+        hours = _Look(action.zones, campaign, windows).hours(span, start)
     reasons = [*late, *(_reason(each) for each in hours.broken if each.blocks)] if hours else late
     if not reasons:
         return replace(action, hours=hours)
     return replace(action, hours=hours, kind=ActionKind.BLOCKED, reasons=(*action.reasons, *reasons))
 
 
-def _check_deadlines(campaign: Campaign, start: datetime, length: timedelta) -> Iterator[Reason]:
-    """Whether the last request is made before the time of sending, or before `not_after`."""
+def _check_deadlines(
+    action: Action, campaign: Campaign, start: datetime, settings: EnvironmentSettings
+) -> Iterator[Reason]:
+    """Whether the last request of each time is made before that time, and the last of all before `not_after`."""
     ahead = campaign.model.schedule.hand_over
-    if campaign.send_at is not None and ahead is not None:
-        start = max(start, campaign.send_at - ahead)
-    for name, deadline in (("at", campaign.send_at), ("not_after", campaign.not_after)):
-        # A deadline that has passed already is reported as such.
-        if deadline is not None and start < deadline < start + length:
+    if action.send_at is not None and ahead is not None:
+        start = max(start, action.send_at - ahead)
+    told: set[str] = set()
+    for name, deadline, length in _deadlines(action, campaign, settings):
+        # A deadline that has passed already is reported as such; after the first that is too near others say no more.
+        if start < deadline < start + length and name not in told:
+            told.add(name)
+            what = f"the wave of {deadline:%Y-%m-%d %H:%M} UTC" if name == "at" and action.waves else f"`{name}`"
             detail = f"the requests take about {in_words(length)}, and there are {in_words(deadline - start)} until"
             hint = "choose a later time, or hand over earlier" if name == "at" else "choose a later `not_after`"
-            yield Reason(TOO_LITTLE_TIME.code, f"{detail} `{name}`", hint, ExitCode.WINDOW)
+            yield Reason(TOO_LITTLE_TIME.code, f"{detail} {what}", hint, ExitCode.WINDOW)
+
+
+def _deadlines(
+    action: Action, campaign: Campaign, settings: EnvironmentSettings
+) -> Iterator[tuple[str, datetime, timedelta]]:
+    """Name, moment, and how long the requests take that have to be made by then: those before it in the order too."""
+    last = {batch.send_at: number for number, batch in enumerate(action.batches, 1) if batch.send_at is not None}
+    for moment, number in sorted(last.items()):
+        yield "at", moment, run_length(action.batches[:number], settings)
+    if campaign.not_after is not None:
+        yield "not_after", campaign.not_after, run_length(action.batches, settings)
 
 
 def _reason(broken: BrokenHours) -> Reason:
@@ -114,6 +134,15 @@ def describe_broken(broken: BrokenHours) -> str:
 
 
 @dataclass(frozen=True, slots=True)
+class _Following:
+    """The next time at which nothing is broken, or nothing but warnings; `at` is `None` if there is none."""
+
+    at: datetime | None = None
+    local: str | None = None
+    warns: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class _Look:
     """One campaign's recipients by zone, and what may not be broken for them."""
 
@@ -121,21 +150,51 @@ class _Look:
     campaign: Campaign
     windows: Windows
 
-    def hours(self, span: Span) -> Hours:
-        """What is broken by messages that leave in `span`, both ends included, and when they might leave instead."""
+    def hours(self, span: Span, now: datetime) -> Hours:
+        """
+        What is broken by messages that leave in `span`, both ends included, and when they might leave instead.
+
+        Of those that have several times the first and the last are the ends; each is looked at on its own.
+        """
         start, end = span
         broken = sorted(self._broken(span), key=lambda each: (not each.blocks, each.country, each.rule))
-        slot, warns = ((start, end), False) if not broken else self._next(start, end - start)
-        following = slot[0] if slot else None
+        following = self._following(span, now) if broken else self._as_planned(start)
         return Hours(
             starts_at=start,
             ends_at=end,
             broken=tuple(broken),
-            next_slot=following,
-            next_local=None if following is None else _local(following, self._shown_zone()),
-            next_warns=warns,
-            closes_at=self._closes_at(start),
+            next_slot=following.at,
+            next_local=following.local,
+            next_warns=following.warns,
+            closes_at=self._closes_at(start) if self.campaign.recipient_time is None else None,
         )
+
+    def _as_planned(self, start: datetime) -> _Following:
+        time = self.campaign.recipient_time
+        return _Following(start, on_each_clock(time) if time else _local(start, self._shown_zone()))
+
+    def _following(self, span: Span, now: datetime) -> _Following:
+        """Inside every rule; where that cannot be, inside those that are errors."""
+        if any(not group.zones for group in self.zones) and not self._is_overridden(ZONE_UNKNOWN.code):
+            return _Following()
+        for asks in (None,) if self.windows == "strict" else (None, "error"):
+            at, local = self._next(span, now, asks)
+            if at is not None:
+                return _Following(at, local, warns=asks is not None)
+        return _Following()
+
+    def _next(self, span: Span, now: datetime, level: str | None) -> tuple[datetime | None, str | None]:
+        """The next time inside all rules, or those of a level, and how it is shown."""
+        bindings = [
+            (group, [binding for binding in self._bindings(group) if level in (None, binding.rule.level)])
+            for group in self.zones
+        ]
+        time = self.campaign.recipient_time
+        if time is not None:
+            return _next_time(time, bindings, now)
+        start, end = span
+        slot = find_slot(dict.fromkeys(each for _, found in bindings for each in found), start, end - start)
+        return (slot[0], _local(slot[0], self._shown_zone())) if slot else (None, None)
 
     def _broken(self, span: Span) -> Iterator[BrokenHours]:
         unknown = sum(each.recipients for each in self.zones if not each.zones)
@@ -145,7 +204,7 @@ class _Look:
         for (rule, country), found in self._failing(span).items():
             places = tuple(dict.fromkeys(binding.zone for binding, _ in found))
             people = {group: group.recipients for _, group in found}
-            moment = min(_first_outside(binding, span) for binding, _ in found)
+            moment = min(_first_outside(binding, _own(group, span)) for binding, group in found)
             local = _plain(moment, load_zone(places[0]))
             version = rule.version_on(moment.astimezone(load_zone(places[0])).date()) or rule.versions[0]
             source = f"{version.source}, checked {version.checked}"
@@ -157,7 +216,7 @@ class _Look:
         failing: dict[tuple[WindowRule, str], list[tuple[Binding, ZoneCount]]] = {}
         for group in self.zones:
             for binding in self._bindings(group):
-                if not is_open_throughout(binding, *span):
+                if not is_open_throughout(binding, *_own(group, span)):
                     failing.setdefault((binding.rule, binding.country), []).append((binding, group))
         return failing
 
@@ -185,17 +244,6 @@ class _Look:
     def _is_overridden(self, rule: str) -> bool:
         return any(override.rule == rule for override in self.campaign.model.overrides)
 
-    def _next(self, start: datetime, length: timedelta) -> tuple[Span | None, bool]:
-        """Inside every rule; where that cannot be, inside those that are errors, and then `True`."""
-        if any(not group.zones for group in self.zones) and not self._is_overridden(ZONE_UNKNOWN.code):
-            return None, False
-        bindings = self._all_bindings()
-        slot = find_slot(bindings, start, length)
-        if slot is not None or self.windows == "strict":
-            return slot, False
-        slot = find_slot([binding for binding in bindings if binding.rule.level == "error"], start, length)
-        return slot, slot is not None
-
     def _closes_at(self, start: datetime) -> datetime | None:
         """Until when messages may leave that leave from `start` on; `None` where nothing sets an end."""
         bindings = [binding for binding in self._all_bindings() if self._blocks(binding.rule.level)]
@@ -213,6 +261,29 @@ class _Look:
             return self.campaign.timezone
         largest = max((group for group in self.zones if group.zones), key=lambda group: group.recipients, default=None)
         return load_zone(largest.zones[0]) if largest else None
+
+
+def _own(group: ZoneCount, span: Span) -> Span:
+    """When recipients get it: at their own time, where each has one."""
+    return span if group.send_at is None else (group.send_at, group.send_at)
+
+
+def _next_time(
+    time: RecipientTime, bindings: Sequence[tuple[ZoneCount, Sequence[Binding]]], now: datetime
+) -> tuple[datetime | None, str | None]:
+    """The next quarter of an hour, on the recipients' own clocks, at which all bindings are open; its first instant."""
+    first = time.written.replace(minute=0, second=0)
+    for quarter in range(1, WINDOW_SEARCH_DAYS * 24 * 4):
+        later = replace(time, written=first + quarter * timedelta(minutes=15))
+        if later.written > time.written and all(_may_leave(later, *each, now) for each in bindings):
+            instants = [later.instant_for(group.zones) for group, _ in bindings]
+            return min(filter(None, instants), default=None), on_each_clock(later)
+    return None, None
+
+
+def _may_leave(time: RecipientTime, group: ZoneCount, bindings: Iterable[Binding], now: datetime) -> bool:
+    instant = time.instant_for(group.zones)
+    return instant is not None and instant > now and all(is_open(each, instant) for each in bindings)
 
 
 def _first_outside(binding: Binding, span: Span) -> datetime:

@@ -66,7 +66,8 @@ class PlannedBatch:
     """
     One request that apply would make. `cost` is `None` where no price is known; unknown is never 0.
 
-    `repeat` marks a batch whose outcome is unknown and that would be sent again under the same request id.
+    `repeat` marks a batch whose outcome is unknown and that would be sent again under the same request id. `send_at` is
+    when its messages leave, `None` for at once.
     """
 
     digest: str
@@ -77,6 +78,7 @@ class PlannedBatch:
     cost: Decimal | None
     repeat: bool = False
     canary: bool = False
+    send_at: datetime | None = None
 
 
 PriceSource = Literal["simulation", "memory", "file", "none"]
@@ -138,6 +140,68 @@ class TextVariant:
 
 
 @dataclass(frozen=True, slots=True)
+class Difference:
+    """
+    Parts that some recipients' messages have beside what they could have, and their cost; `None` where it is unknown.
+
+    `is_estimated` tells that a price in it was not asked, but taken in proportion to the parts.
+    """
+
+    recipients: int
+    parts: int
+    cost: Decimal | None
+    is_estimated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class CharacterFrom:
+    """
+    A character and the columns of the contacts that it comes from; none for the template.
+
+    The empty text stands for other characters, where naming them could tell a name or would be too long.
+    """
+
+    character: str
+    columns: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DearerMessages:
+    """
+    Messages that take more parts because all of these characters are outside GSM-7; none are named for the rest.
+
+    `level` is the replacement that would save it, `None` if none would.
+    """
+
+    because: tuple[CharacterFrom, ...]
+    extra: Difference
+    level: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class ReplacedCharacter:
+    """A character that is replaced `by` others in the messages of so many recipients."""
+
+    source: CharacterFrom
+    by: str
+    recipients: int
+
+
+@dataclass(frozen=True, slots=True)
+class MessageLength:
+    """
+    How long one message is. `line` is where its recipient stands in the contacts, `cuts` are the characters after which
+    its next part begins.
+    """
+
+    line: int
+    units: int
+    segments: int
+    encoding: str
+    cuts: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class MessageSummary:
     """
     The text, and how long it becomes. `guilty` counts rows per character that forces UCS-2.
@@ -145,6 +209,8 @@ class MessageSummary:
     `text` is the API's, with its placeholders, if there is one; else it is the template. `variants` are the texts by
     what makes them; `texts` is how many different ones there are. `minimum_requests` would do if everybody read the
     same; `naive_requests` is what one text for each different rendering would take, `None` for more than 100,000.
+    `dearer` say which characters cost parts, `replaced` which were replaced, and `saved` what that saved. `pessimistic`
+    is the histogram as Octopush's page on special characters counts, `pessimistic_extra` what it has more.
     """
 
     text: str
@@ -158,6 +224,14 @@ class MessageSummary:
     variants: tuple[TextVariant, ...] = ()
     minimum_requests: int = 0
     naive_requests: int | None = 0
+    longest: MessageLength | None = None
+    shortest: MessageLength | None = None
+    dearer: tuple[DearerMessages, ...] = ()
+    replacement: int = 0
+    replaced: tuple[ReplacedCharacter, ...] = ()
+    saved: Difference | None = None
+    pessimistic: Mapping[int, int] = field(default_factory=dict)
+    pessimistic_extra: Difference | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,11 +276,30 @@ class BudgetUse:
 
 @dataclass(frozen=True, slots=True)
 class ZoneCount:
-    """Recipients of one country who may be in any of `zones` (IANA names; none where nothing tells)."""
+    """
+    Recipients of one country who may be in any of `zones` (IANA names; none where nothing tells).
+
+    `send_at` is when they get it, where that is not the same for everybody.
+    """
 
     country: str
     zones: tuple[str, ...]
     recipients: int
+    send_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedWave:
+    """
+    Recipients of a campaign who get it at one instant, the others at others.
+
+    `zones` are those that decide, in which clocks show `local` then; in other zones that their numbers may be in it is
+    later.
+    """
+
+    send_at: datetime
+    local: str
+    zones: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,7 +350,11 @@ class Overridden:
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """One campaign's part of the plan. `identity` is the id under which what was sent is remembered."""
+    """
+    One campaign's part of the plan. `identity` is the id under which what was sent is remembered.
+
+    `send_at` is when its messages leave, the first of them where they have several times, and `last_send_at` the last.
+    """
 
     campaign: str
     identity: str
@@ -279,12 +376,19 @@ class Action:
     sent_recipients: int = 0
     sent_cost: Decimal | None = None
     zones: tuple[ZoneCount, ...] = ()
-    """Where the recipients of marketing are; empty for other campaigns."""
+    """Where recipients are, of marketing and where each has a time of his own; empty for other campaigns."""
     hours: Hours | None = None
     """What the rules on sending hours say; `None` where they do not ask."""
     overrides: tuple[Overridden, ...] = ()
     owner: str | None = None
     """Who answers for it, as the campaign says."""
+    last_send_at: datetime | None = None
+    waves: tuple[PlannedWave, ...] = ()
+    """Where each recipient has a time of his own: the times of those who would be written to."""
+
+    def batches_of(self, wave: PlannedWave) -> tuple[PlannedBatch, ...]:
+        """The requests of one wave."""
+        return tuple(batch for batch in self.batches if batch.send_at == wave.send_at)
 
     @property
     def recipients(self) -> int:

@@ -68,20 +68,44 @@ def _unfinished(campaign: Campaign, state: CampaignState | None, now: datetime) 
 
 def _due(campaign: Campaign, now: datetime) -> Iterator[Need]:
     """A campaign with a time that was not handed over to the API, when that time is near or has passed."""
-    at, latest = campaign.send_at, campaign.send_at or campaign.not_after
-    if latest is None:
+    span = _leaves(campaign)
+    if span is None:
         return
-    word = "leaves at" if at is not None else "may leave until"
-    if latest <= now:
-        detail = f"it was to leave by {_instant(latest)}, and not all of it was handed over: it is late"
+    first, last = span
+    if last <= now:
+        detail = f"it was to leave by {_instant(last)}, and not all of it was handed over: it is late"
         hint = "give it another time, or take its file away; nothing is sent late by itself"
         yield Need("missed", campaign.id, detail, hint, ExitCode.WINDOW)
         return
-    first = latest - (campaign.model.schedule.hand_over or timedelta()) if at is not None else latest
-    if first - now <= _AHEAD:
-        start = "now" if first <= now or first == latest else _instant(first)
-        detail = f"it {word} {_instant(latest)}, in {in_words(latest - now)}, and not all of it was handed over"
-        yield Need("due", campaign.id, detail, f"apply between {start} and then", ExitCode.WINDOW)
+    start = first if _is_open_ended(campaign) else first - (campaign.model.schedule.hand_over or timedelta())
+    if start - now > _AHEAD:
+        return
+    if first < last:
+        detail = f"it leaves between {_instant(first)} and {_instant(last)}, by the recipients' own clocks"
+        hint = f"apply before its first wave, which `octoplan plan --campaign {campaign.id}` shows"
+        yield Need("due", campaign.id, f"{detail}, and not all of it was handed over", hint, ExitCode.WINDOW)
+        return
+    word = "may leave until" if _is_open_ended(campaign) else "leaves at"
+    begin = "now" if start <= now or start == last else _instant(start)
+    detail = f"it {word} {_instant(last)}, in {in_words(last - now)}, and not all of it was handed over"
+    yield Need("due", campaign.id, detail, f"apply between {begin} and then", ExitCode.WINDOW)
+
+
+def _is_open_ended(campaign: Campaign) -> bool:
+    """Whether it leaves as soon as it is applied."""
+    return campaign.send_at is None and campaign.recipient_time is None
+
+
+def _leaves(campaign: Campaign) -> tuple[datetime, datetime] | None:
+    """The first and the last moment at which messages may leave, as far as that is known without a recipient."""
+    if campaign.recipient_time is not None:
+        # Imported here: it brings the libraries of the audience along, which few campaigns need here.
+        from octoplan.rulebook.zones import known_zones
+
+        instants = campaign.recipient_time.instants_in(known_zones())
+        return (instants[0], instants[-1]) if instants else None
+    latest = campaign.send_at or campaign.not_after
+    return None if latest is None else (latest, latest)
 
 
 def _stopped(notice: StopNotice | None) -> Iterator[Need]:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
+from typing import Protocol
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -24,8 +25,27 @@ from octoplan.gateway.port import SendRequest
 from octoplan.messages.batches import PackedBatch, Stratum, bucket_bits, pack_batches
 from octoplan.messages.compose import ComposedMessage
 from octoplan.meter import QUIET, Meter
+from octoplan.plan.waves import Waves
 from octoplan.state.home import StateReader
 from octoplan.state.journal import BatchState, CampaignState, Phase
+
+
+class Packable(Protocol):
+    """What `pack_batches` needs to know of messages."""
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """The API's texts, by the numbers in the column `text`."""
+        ...
+
+    @property
+    def recipients_per_text(self) -> tuple[int, ...]:
+        """How many of the complete audience each has."""
+        ...
+
+    def batches(self) -> Iterator[pa.RecordBatch]:
+        """What goes out, with the columns of `MESSAGES` and in their order; from the start at each call."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +54,8 @@ class Dispatch:
     What all batches of one campaign share. `request` has neither text nor contacts yet.
 
     `campaign` is the identity under which what was sent is remembered. `canary_hash` is the hash of the last recipient
-    of the canary, in the order of the complete audience; `None` where there is no canary.
+    of the canary, in the order of the complete audience; `None` where there is no canary. `waves` are the messages by
+    the time at which they leave, `None` where that is one for all.
     """
 
     environment: str
@@ -43,10 +64,17 @@ class Dispatch:
     request: SendRequest
     message: ComposedMessage
     canary_hash: int | None = None
+    waves: Waves | None = None
+
+    @property
+    def packable(self) -> Packable:
+        """The messages as they are packed."""
+        return self.waves or self.message
 
     def request_for(self, batch: PackedBatch) -> SendRequest:
         """The request that sends `batch`."""
-        return replace(self.request, text=batch.text, contacts=batch.contacts)
+        send_at = self.waves.send_at(batch.text_index) if self.waves else self.request.send_at
+        return replace(self.request, text=batch.text, contacts=batch.contacts, send_at=send_at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +101,11 @@ class Outgoing:
     opened_at: datetime | None = None
     opened_mark: Mark | None = None
     cost: Decimal | None = None
+
+    @property
+    def send_at(self) -> datetime | None:
+        """When its messages leave; `None` for at once."""
+        return None if self.request.send_at is None else datetime.fromisoformat(self.request.send_at)
 
     def next_attempt(self, key: DigestKey) -> Outgoing:
         """The same content under a new request id; only after a definite refusal was recorded."""
@@ -110,12 +143,12 @@ def fresh_batches(
 
     The ledger is asked while the rows stream by, so batches sent in the meantime do not matter: their rows have passed.
     """
-    bits = [bucket_bits(count) for count in dispatch.message.recipients_per_text]
+    bits = [bucket_bits(count) for count in dispatch.packable.recipients_per_text]
     for is_canary in (True, False) if dispatch.canary_hash is not None else (False,):
         rows = _unwritten(dispatch, reader, watch, meter, is_canary=is_canary)
         # The canary is small: cut into buckets it would be many requests.
         cuts = [0] * len(bits) if is_canary else bits
-        texts = dispatch.message.texts
+        texts = dispatch.packable.texts
         for packed in pack_batches(rows, texts=texts, bucket_bits=cuts, batch_size=dispatch.batch_size):
             request = dispatch.request_for(packed)
             digest = batch_digest(reader.key, hashed_body(request))
@@ -136,7 +169,7 @@ def shrink_batch(
     if not pc.any(pc.is_in(batch.phones, value_set=gone)).as_py():
         return batch
     rows = [each.filter(pc.invert(pc.is_in(each.column("phone"), value_set=gone))) for each in batch.rows]
-    texts = dispatch.message.texts
+    texts = dispatch.packable.texts
     packed = list(pack_batches(rows, texts=texts, bucket_bits=[0] * len(texts), batch_size=dispatch.batch_size))
     if not packed:
         return None
@@ -173,7 +206,7 @@ def _unwritten(
     *,
     is_canary: bool,
 ) -> Iterator[pa.RecordBatch]:
-    for rows in dispatch.message.batches():
+    for rows in dispatch.packable.batches():
         wanted = rows
         if dispatch.canary_hash is not None:
             first = pc.less_equal(rows.column("hash"), pa.scalar(dispatch.canary_hash, pa.uint64()))
@@ -189,7 +222,7 @@ def _unwritten(
 def _rows_of(dispatch: Dispatch, digests: Sequence[str], reader: StateReader) -> Mapping[str, list[pa.RecordBatch]]:
     """The rows of a few batches, found by asking the ledger who was in them."""
     members: dict[str, list[pa.RecordBatch]] = {digest: [] for digest in digests}
-    for rows in dispatch.message.batches():
+    for rows in dispatch.packable.batches():
         written = reader.written(dispatch.campaign, rows.column("phone"))
         for digest, found in members.items():
             found.append(rows.filter(pc.fill_null(pc.equal(written, digest), fill_value=False)))
@@ -197,7 +230,7 @@ def _rows_of(dispatch: Dispatch, digests: Sequence[str], reader: StateReader) ->
 
 
 def _rebuild(dispatch: Dispatch, batch: BatchState, rows: Iterable[pa.RecordBatch], key: DigestKey) -> Outgoing | None:
-    texts = dispatch.message.texts
+    texts = dispatch.packable.texts
     whole = pack_batches(rows, texts=texts, bucket_bits=[0] * len(texts), batch_size=max(batch.recipients, 1))
     candidates = list(whole)
     if len(candidates) != 1:

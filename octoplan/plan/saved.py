@@ -22,7 +22,16 @@ from octoplan.clock import from_text, to_text
 from octoplan.diagnostics import InvalidInput, StalePlan
 from octoplan.digests import DigestKey, canonical_json, content_digest
 from octoplan.plan.breakdown import Share, by_country, by_parts
-from octoplan.plan.model import Action, BudgetUse, Plan, PlannedBatch
+from octoplan.plan.model import (
+    Action,
+    BudgetUse,
+    CharacterFrom,
+    Difference,
+    MessageLength,
+    Plan,
+    PlannedBatch,
+    PlannedWave,
+)
 from octoplan.plan.price import Simulate
 
 FORMAT: Final = "octoplan-plan"
@@ -159,6 +168,7 @@ def _saved_campaign(item: Mapping[str, Any]) -> SavedCampaign:
             cost=None if batch["cost"] is None else Decimal(batch["cost"]),
             repeat=batch["repeat"],
             canary=batch["canary"],
+            send_at=from_text(batch["send_at"]) if batch.get("send_at") else None,
         )
         for batch in item["batches"]
     ]
@@ -199,8 +209,10 @@ def _action(action: Action) -> dict[str, Any]:
         "cost": _cost(action),
         "schedule": {
             "send_at": _moment(action.send_at),
+            "last_send_at": _moment(action.last_send_at),
             "local": action.send_at_local,
             "not_after": _moment(action.not_after),
+            "waves": [_wave(action, wave) for wave in action.waves],
         },
         "hours": _hours(action),
         "overrides": [{"rule": each.rule, "reason": each.reason} for each in action.overrides],
@@ -261,6 +273,46 @@ def _message(action: Action) -> dict[str, Any] | None:
         ],
         "minimum_requests": message.minimum_requests,
         "naive_requests": message.naive_requests,
+        "longest": _length(message.longest),
+        "shortest": _length(message.shortest),
+        "dearer": [
+            {"because": [_character(one) for one in each.because], "extra": _extra(each.extra), "level": each.level}
+            for each in message.dearer
+        ],
+        "replacement": message.replacement,
+        "replaced": [
+            {**_character(each.source), "by": each.by, "recipients": each.recipients} for each in message.replaced
+        ],
+        "saved": _extra(message.saved),
+        "pessimistic_segments": {str(parts): count for parts, count in message.pessimistic.items()},
+        "pessimistic_extra": _extra(message.pessimistic_extra),
+    }
+
+
+def _character(found: CharacterFrom) -> dict[str, Any]:
+    return {"character": found.character, "columns": list(found.columns)}
+
+
+def _extra(extra: Difference | None) -> dict[str, Any] | None:
+    if extra is None:
+        return None
+    return {
+        "recipients": extra.recipients,
+        "parts": extra.parts,
+        "cost": _text(extra.cost),
+        "estimated": extra.is_estimated,
+    }
+
+
+def _length(length: MessageLength | None) -> dict[str, Any] | None:
+    if length is None:
+        return None
+    return {
+        "line": length.line,
+        "units": length.units,
+        "segments": length.segments,
+        "encoding": length.encoding,
+        "cuts": list(length.cuts),
     }
 
 
@@ -305,6 +357,18 @@ def _batch(batch: PlannedBatch) -> dict[str, Any]:
         "cost": _text(batch.cost),
         "repeat": batch.repeat,
         "canary": batch.canary,
+        "send_at": _moment(batch.send_at),
+    }
+
+
+def _wave(action: Action, wave: PlannedWave) -> dict[str, Any]:
+    batches = action.batches_of(wave)
+    return {
+        "send_at": _moment(wave.send_at),
+        "local": wave.local,
+        "zones": list(wave.zones),
+        "recipients": sum(batch.recipients for batch in batches),
+        "requests": len(batches),
     }
 
 

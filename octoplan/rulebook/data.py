@@ -8,7 +8,8 @@ that changes keeps its id and gets a new version; the old one stays, with the da
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+import unicodedata
+from collections.abc import Iterator, Mapping
 from datetime import date
 from functools import cache
 from importlib.resources import files
@@ -30,6 +31,8 @@ Minutes = tuple[int, int]
 
 _DAY: Final[Minutes] = (0, 24 * 60)
 _HOURS: Final = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])-([01][0-9]|2[0-4]):([0-5][0-9])")
+_MEANS_SOMETHING: Final = frozenset("{}X")
+"""To the API: braces are merge fields, and XXXXX is replaced by a short code."""
 _ROOT: Final = files("octoplan") / "rules_data"
 
 
@@ -51,6 +54,7 @@ def _check_pattern(text: str) -> str:
 
 
 RuleId = Annotated[str, AfterValidator(_check_id)]
+CodePoints = Annotated[str, Field(pattern=r"^(?:(?:^| )U\+[0-9A-F]{4,6}(?:-U\+[0-9A-F]{4,6})?)*$")]
 Country = Annotated[str, AfterValidator(_check_country)]
 Pattern = Annotated[str, AfterValidator(_check_pattern)]
 
@@ -247,6 +251,67 @@ class TextFile(_Data):
     rules: tuple[TextRule, ...]
 
 
+# --- characters and links ---------------------------------------------------------------------------------------------
+
+
+class _Characters(Sourced):
+    """Characters by what replaces them: code points as `U+2018`, ranges as `U+2018-U+201B`, several with spaces."""
+
+    characters: dict[str, CodePoints]
+
+    @property
+    def listed(self) -> dict[str, str]:
+        """What replaces each character."""
+        return {character: to for to, points in self.characters.items() for character in _characters(points)}
+
+
+class Replacement(_Characters):
+    """
+    One level of `message.replacement`.
+
+    `compatible` become what NFKC makes of them; `base_letters` their letter without accents, if that is in ASCII.
+    """
+
+    level: Literal[1, 2, 3]
+    summary: str
+    compatible: CodePoints = ""
+    base_letters: CodePoints = ""
+
+    @property
+    def table(self) -> dict[str, str]:
+        """What replaces each character of this level; nothing that means something to the API comes out of it."""
+        compatible = {each: unicodedata.normalize("NFKC", each) for each in _characters(self.compatible)}
+        letters = {each: unicodedata.normalize("NFD", each)[0] for each in _characters(self.base_letters)}
+        derived = {each: to for each, to in (compatible | letters).items() if to != each and to.isascii()}
+        whole = derived | self.listed
+        return {each: to for each, to in whole.items() if not _MEANS_SOMETHING.intersection(to)}
+
+
+class Shorteners(Sourced):
+    """Hosts of public link shorteners."""
+
+    hosts: tuple[Annotated[str, Field(pattern=r"^[a-z0-9-]+(?:\.[a-z0-9-]+)+$")], ...] = Field(min_length=1)
+
+
+class CharacterFile(_Data):
+    """`characters.yaml`."""
+
+    replacements: tuple[Replacement, ...]
+    escapes: _Characters
+
+
+class LinkFile(_Data):
+    """`links.yaml`."""
+
+    shorteners: tuple[Shorteners, ...]
+
+
+def _characters(points: str) -> Iterator[str]:
+    for part in points.split():
+        first, _, last = part.replace("U+", "").partition("-")
+        yield from map(chr, range(int(first, 16), int(last or first, 16) + 1))
+
+
 # --- reading ----------------------------------------------------------------------------------------------------------
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -282,3 +347,40 @@ def windows_of(country: str) -> tuple[WindowRule, ...]:
     own = [file for file in load_windows() if country in file.countries]
     chosen = own or [file for file in load_windows() if EVERYWHERE in file.countries]
     return tuple(rule for file in chosen for rule in file.rules)
+
+
+@cache
+def load_characters() -> CharacterFile:
+    """What replaces characters."""
+    return _read(CharacterFile, (_ROOT / "characters.yaml").read_text(encoding="utf-8"))
+
+
+@cache
+def load_links() -> LinkFile:
+    """Hosts of links that operators block."""
+    return _read(LinkFile, (_ROOT / "links.yaml").read_text(encoding="utf-8"))
+
+
+@cache
+def replacements(level: int) -> Mapping[str, str]:
+    """
+    What replaces each character at a level of `message.replacement`, with the levels before it; none at 0.
+
+    Letters that GSM-7 has are among them: they are for the caller to leave alone.
+    """
+    wanted = [each for each in load_characters().replacements if each.level <= level]
+    return {
+        character: to for each in sorted(wanted, key=lambda each: -each.level) for character, to in each.table.items()
+    }
+
+
+@cache
+def escapes() -> Mapping[str, str]:
+    """What replaces each character that a value must not hold, where there is something harmless."""
+    return load_characters().escapes.listed
+
+
+@cache
+def shortener_hosts() -> tuple[str, ...]:
+    """The hosts of public link shorteners, sorted."""
+    return tuple(sorted({host for each in load_links().shorteners for host in each.hosts}))

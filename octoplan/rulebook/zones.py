@@ -12,7 +12,7 @@ Invariants:
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 from typing import Final
 
@@ -34,29 +34,39 @@ _NORTH_AMERICA: Final = 1
 def count_zones(batches: Iterable[tuple[pa.Array, pa.Array]]) -> Mapping[tuple[str, Zones], int]:
     """Numbers by country and zones; each item of `batches` is a column of E.164 numbers and one of their countries."""
     found: Counter[tuple[str, Zones]] = Counter()
+    known: dict[Zones, int] = {}
     for phones, countries in batches:
-        for (country, prefix), number in _count_prefixes(phones, countries).items():
-            found[country, zones_of_prefix(prefix)] += number
+        numbers = number_zones(phones, lambda zones: known.setdefault(zones, len(known)))
+        rows = pa.table([countries, numbers], names=["country", "zones"])
+        counts = rows.group_by(["country", "zones"], use_threads=False).aggregate([([], "count_all")])
+        names = list(known)
+        for country, number, count in zip(*(column.to_pylist() for column in counts.columns), strict=True):
+            found[country, names[number]] += count
     return dict(sorted(found.items()))
 
 
-def _count_prefixes(phones: pa.Array, countries: pa.Array) -> Mapping[tuple[str, str], int]:
-    found: Counter[tuple[str, str]] = Counter()
-    for digits in _LEVELS:
-        prefixes = pc.utf8_slice_codeunits(phones, 1, 1 + digits)
-        pairs = pc.value_counts(pc.binary_join_element_wise(countries, prefixes, " ")).to_pylist()
-        deeper = []
-        for pair in pairs:
-            country, _, prefix = pair["values"].partition(" ")
-            if digits < _LEVELS[-1] and _goes_deeper(prefix):
-                deeper.append(prefix)
-            else:
-                found[country, prefix] += pair["counts"]
-        if not deeper:
-            return found
-        chosen = pc.is_in(prefixes, value_set=pa.array(deeper, pa.string()))
-        phones, countries = phones.filter(chosen), countries.filter(chosen)
-    return found
+def number_zones(phones: pa.Array, number: Callable[[Zones], int]) -> pa.Int32Array:
+    """For each E.164 number of a column what `number` says of its zones."""
+    return _number_level(phones, _LEVELS, number)
+
+
+def _number_level(phones: pa.Array, levels: Sequence[int], number: Callable[[Zones], int]) -> pa.Int32Array:
+    digits, *deeper = levels
+    prefixes = pc.utf8_slice_codeunits(phones, 1, 1 + digits).dictionary_encode()
+    found = [
+        None if deeper and _goes_deeper(prefix) else number(zones_of_prefix(prefix))
+        for prefix in prefixes.dictionary.to_pylist()
+    ]
+    numbers = pa.array(found, pa.int32()).take(prefixes.indices)
+    if not numbers.null_count:
+        return numbers
+    open_ones = numbers.is_null()
+    return pc.replace_with_mask(numbers, open_ones, _number_level(phones.filter(open_ones), deeper, number))
+
+
+def known_zones() -> frozenset[str]:
+    """Every zone that a number can be in."""
+    return frozenset(zone for zones in TIMEZONE_DATA.values() for zone in zones)
 
 
 @cache

@@ -20,6 +20,9 @@ WRITTEN_TIME_PATTERN: Final = (
     r"(?:Z|[+-](?:0[0-9]|1[0-4]):[0-5][0-9])?"
 )
 
+ClockChange = Literal["refuse", "earlier", "later"]
+"""What becomes of a local time that clocks skip or show twice."""
+
 
 @cache
 def zone_names() -> frozenset[str]:

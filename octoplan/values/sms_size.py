@@ -104,13 +104,31 @@ _GSM7_PESSIMISTIC: Final = _Coding(
 _UCS2_PESSIMISTIC: Final = _Coding("UCS-2", 70, 63, re.compile(_ASTRAL))
 
 
-def _coding(text: str) -> _Coding:
-    return _UCS2_CODING if _NOT_GSM7.search(text) else _GSM7_CODING
+@dataclass(frozen=True, slots=True)
+class Counting:
+    """A way to count: how texts in GSM-7 are cut, and how those in UCS-2."""
+
+    gsm7: _Coding
+    ucs2: _Coding
+
+    def coding(self, text: str) -> _Coding:
+        """The one in which a text is sent."""
+        return self.ucs2 if _NOT_GSM7.search(text) else self.gsm7
+
+    def measure(self, text: str) -> SmsSize:
+        """The size of a text."""
+        return self.coding(text).size(text)
+
+
+STANDARD: Final = Counting(_GSM7_CODING, _UCS2_CODING)
+"""Parts of 160/153 septets or 70/67 units."""
+PESSIMISTIC: Final = Counting(_GSM7_PESSIMISTIC, _UCS2_PESSIMISTIC)
+"""The most that Octopush's own pages allow for: UCS-2 parts of 63 units; `& $ @` and line breaks double."""
 
 
 def measure(text: str) -> SmsSize:
     """The standard size of a text: parts of 160/153 septets or 70/67 units."""
-    return _coding(text).size(text)
+    return STANDARD.measure(text)
 
 
 def measure_pessimistic(text: str) -> SmsSize:
@@ -120,7 +138,7 @@ def measure_pessimistic(text: str) -> SmsSize:
     Never fewer parts than `measure`. Shown beside the standard size where the two differ; which one is billed is not
     stated anywhere.
     """
-    return (_UCS2_PESSIMISTIC if _NOT_GSM7.search(text) else _GSM7_PESSIMISTIC).size(text)
+    return PESSIMISTIC.measure(text)
 
 
 def ucs2_characters(text: str) -> tuple[tuple[int, str], ...]:
@@ -130,7 +148,7 @@ def ucs2_characters(text: str) -> tuple[tuple[int, str], ...]:
 
 def split_parts(text: str) -> list[str]:
     """The parts in which a phone receives the text; joined, they are the text."""
-    coding = _coding(text)
+    coding = STANDARD.coding(text)
     expanded = coding.expand(text)
     ends = coding.ends(expanded)
     return [expanded[start:end].replace(_PAIR_MARK, "") for start, end in zip([0, *ends[:-1]], ends, strict=True)]
@@ -152,20 +170,28 @@ def measure_column(texts: pa.StringArray) -> SizeColumns:
     return SizeColumns(units, pc.replace_with_mask(segments, doubtful, pa.array(packed, pa.int32())), ucs2)
 
 
-def count_units(texts: pa.StringArray) -> tuple[pa.Int32Array, pa.Int32Array, pa.Int32Array]:
+def count_units(
+    texts: pa.StringArray, counting: Counting = STANDARD
+) -> tuple[pa.Int32Array, pa.Int32Array, pa.Int32Array]:
     """The characters of each text, those among them of two septets, and those of two UTF-16 units."""
     characters = pc.utf8_length(texts)
     # A character beyond the first plane takes four bytes; without one of those there is nothing to look for.
     is_ascii = pc.equal(pc.binary_length(texts), characters)
     nothing = pa.repeat(_scalar(0), len(texts))
     astral = nothing if pc.all(is_ascii).as_py() else pc.count_substring_regex(texts, _ASTRAL)
-    return characters, pc.count_substring_regex(texts, _EXTENSION), astral
+    return characters, pc.count_substring_regex(texts, counting.gsm7.pairs.pattern), astral
 
 
-def parts_of(units: pa.Int32Array, ucs2: pa.BooleanArray) -> pa.Int32Array:
-    """How many parts hold so many units, if no character of two units falls on a boundary."""
-    single = pc.if_else(ucs2, _scalar(_UCS2_CODING.single), _scalar(_GSM7_CODING.single))
-    part = pc.if_else(ucs2, _scalar(_UCS2_CODING.part), _scalar(_GSM7_CODING.part))
+def parts_of(
+    units: pa.Int32Array, ucs2: pa.BooleanArray, counting: Counting = STANDARD, *, lost: int = 0
+) -> pa.Int32Array:
+    """
+    How many parts hold so many units, if no character of two units falls on a boundary.
+
+    Where one does, a part holds one unit less: with `lost` = 1 this is the most that there can be.
+    """
+    single = pc.if_else(ucs2, _scalar(counting.ucs2.single), _scalar(counting.gsm7.single))
+    part = pc.if_else(ucs2, _scalar(counting.ucs2.part - lost), _scalar(counting.gsm7.part - lost))
     divided = pc.divide(pc.subtract(pc.add(units, part), _scalar(1)), part)
     return pc.if_else(pc.greater(units, single), divided, _scalar(1))
 

@@ -20,15 +20,15 @@ def hours_lines(action: Action) -> Iterator[tuple[str, str]]:
             if not broken.blocks:
                 yield label, f"{_LEVELS[broken.level]}: {describe_broken(broken)}"
                 label = ""
-        yield "next", _next(action.hours) + _too_late(action)
+        yield "next", _next(action.hours, first="first at " if action.waves else "") + _too_late(action)
     for index, each in enumerate(action.overrides):
         yield "" if index else "overrides", f"{each.rule}: {each.reason}"
 
 
-def _next(hours: Hours) -> str:
+def _next(hours: Hours, first: str) -> str:
     if hours.next_slot is None:
         return "no time suits all recipients: send to them in several campaigns, by country"
-    when = f"{hours.next_local} ({instant(hours.next_slot)}), permitted for all recipients"
+    when = f"{hours.next_local} ({first}{instant(hours.next_slot)}), permitted for all recipients"
     if hours.next_warns:
         return f"{when}, though with warnings"
     if hours.broken:

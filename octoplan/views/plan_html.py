@@ -5,8 +5,9 @@ from __future__ import annotations
 from octoplan.plan.model import Action, Plan
 from octoplan.views.cost_text import cost_notes
 from octoplan.views.hours_text import hours_lines
+from octoplan.views.length_text import length_lines
 from octoplan.views.page import render_page
-from octoplan.views.plan_text import encoding_words, purpose_word, request_words, when_words
+from octoplan.views.plan_text import encoding_words, purpose_word, request_words, wave_lines, when_words
 from octoplan.views.plan_view import plan_view
 from octoplan.views.text import lines_of
 
@@ -31,10 +32,13 @@ def _facts(action: Action) -> list[tuple[str, str]]:
     facts = [("File", action.file), ("Product", f"{action.type}, {purpose_word(action)}")]
     if action.batches:
         facts.append(("Sends", when_words(action)))
+    if action.waves:
+        facts.append(("Waves", "; ".join(text for _, text in wave_lines(action))))
     facts += [(label.capitalize() or "Also", text) for label, text in hours_lines(action)]
     if action.message and action.batches:
         facts.append(("Requests", request_words(action, action.message)))
     if action.message:
         facts.append(("Encoding", encoding_words(action)))
+        facts += [(label.capitalize() or "Also", text) for label, text in length_lines(action.message)]
         facts += [("Texts", action.message.mode_reason)] if action.message.mode_reason else []
     return facts

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
+from octoplan.audience.policy import INVALID
 from octoplan.plan.model import Action, ActionKind, MessageSummary, Plan
+from octoplan.plan.waves import name_zones
 from octoplan.values.amount import render_amount
 from octoplan.views.cost_text import budget_lines, cost_lines, total_cost_lines
 from octoplan.views.hours_text import hours_lines
-from octoplan.views.text import count, instant, labelled, lines_of, paint
+from octoplan.views.length_text import length_lines
+from octoplan.views.text import count, count_parts, instant, labelled, lines_of, paint
 
 _ORDER = (
     ActionKind.UNKNOWN,
@@ -23,6 +26,7 @@ _ORDER = (
 _SENT_LISTED_MAX = 5
 _CHARACTERS_SHOWN_MAX = 8
 _VARIANTS_SHOWN_MAX = 8
+_WAVES_SHOWN_MAX = 6
 
 
 def render_plan(plan: Plan, *, width: int = 100, colour: bool = False) -> str:
@@ -71,6 +75,8 @@ def _action(action: Action, *, width: int, colour: bool) -> Iterator[str]:
     if action.batches:
         yield from cost_lines(action, width=width, colour=colour)
         yield from labelled("sends", when_words(action), width=width, colour=colour)
+        for label, text in wave_lines(action):
+            yield from labelled(label, text, width=width, colour=colour)
     for label, text in hours_lines(action):
         yield from labelled(label, text, width=width, colour=colour)
 
@@ -109,6 +115,8 @@ def _audience(action: Action, *, width: int, colour: bool) -> Iterator[str]:
     for index, line in enumerate(audience.exclusions):
         text = f"{line.count:>{digits},} {line.reason:<{names}}  {lines_of(line.lines, line.count)}"
         yield from labelled("" if index else "left out", text, width=width, colour=colour)
+    if any(line.reason in INVALID for line in audience.exclusions):
+        yield from labelled("", f"see them with `octoplan excluded {action.campaign}`", width=width, colour=colour)
 
 
 def _message(action: Action, *, width: int, colour: bool) -> Iterator[str]:
@@ -122,8 +130,10 @@ def _message(action: Action, *, width: int, colour: bool) -> Iterator[str]:
         yield from _variants(message, width=width, colour=colour)
     if action.batches:
         yield from labelled("requests", request_words(action, message), width=width, colour=colour)
-    parts = ", ".join(f"{number:,} × {count(size, 'part')}" for size, number in sorted(message.histogram.items()))
-    yield from labelled("segments", f"{parts}; {encoding_words(action)}", width=width, colour=colour)
+    segments = f"{count_parts(message.histogram)}; {encoding_words(action)}"
+    yield from labelled("segments", segments, width=width, colour=colour)
+    for label, text in length_lines(message):
+        yield from labelled(label, text, width=width, colour=colour)
 
 
 def _fields(fields: Mapping[str, str]) -> str:
@@ -149,7 +159,9 @@ def _variants(message: MessageSummary, *, width: int, colour: bool) -> Iterator[
 def request_words(action: Action, message: MessageSummary) -> str:
     """How many requests there are, beside what else could be done."""
     naive = "more than 100,000" if message.naive_requests is None else f"{message.naive_requests:,}"
-    return f"{len(action.batches):,} (one text a rendering: {naive}; the least possible: {message.minimum_requests:,})"
+    waves = f" in {count(len(action.waves), 'wave')}" if action.waves else ""
+    others = f"one text a rendering: {naive}; the least possible: {message.minimum_requests:,}"
+    return f"{len(action.batches):,}{waves} ({others})"
 
 
 def encoding_words(action: Action) -> str:
@@ -168,9 +180,29 @@ def when_words(action: Action) -> str:
     """When messages leave, and until when they can be taken back."""
     if action.send_at is None:
         when = "as soon as applied; cannot be taken back"
+    elif action.waves:
+        span = f"from {instant(action.send_at)} to {instant(action.last_send_at or action.send_at)}"
+        when = f"{action.send_at_local}, {span}; {_cancellable(action)}"
     else:
         when = f"{action.send_at_local} = {instant(action.send_at)}; {_cancellable(action)}"
     return when if action.not_after is None else f"{when}; not after {instant(action.not_after)}"
+
+
+def wave_lines(action: Action) -> Iterator[tuple[str, str]]:
+    """Label and text: when recipients get it, where each has a time of his own."""
+    label = "waves"
+    for wave in action.waves[:_WAVES_SHOWN_MAX]:
+        batches = action.batches_of(wave)
+        people = count(sum(batch.recipients for batch in batches), "recipient")
+        # The day is above, but where a clock change has moved it.
+        local = wave.local.removeprefix((action.send_at_local or "")[: len("Mon 2027-03-22 ")])
+        when = f"{instant(wave.send_at)} = {local} in {name_zones(wave.zones)}"
+        yield label, f"{when}: {people}, {count(len(batches), 'request')}"
+        label = ""
+    more = action.waves[_WAVES_SHOWN_MAX:]
+    if more:
+        people = count(sum(batch.recipients for wave in more for batch in action.batches_of(wave)), "recipient")
+        yield "", f"… {count(len(more), 'more wave')}, {people}"
 
 
 def _cancellable(action: Action) -> str:

@@ -176,6 +176,7 @@ _STEPS: Final[tuple[tuple[str, frozenset[str], bool], ...]] = (
     ("one per number", frozenset({audience_rules.DUPLICATE}), True),
     ("not suppressed", frozenset({audience_rules.SUPPRESSED, audience_rules.NOT_ALLOWED}), True),
     ("in the part taken", frozenset({audience_rules.NOT_SAMPLED, audience_rules.OVER_LIMIT}), False),
+    ("safe to send", frozenset({audience_rules.UNSAFE_VALUE}), False),
 )
 """What each step is called, the reasons for which rows fall out there, and whether it is shown without any."""
 
@@ -228,7 +229,7 @@ def _local_times(action: Action) -> Iterator[LocalTime]:
     overridden = {each.rule for each in action.overrides}
     for group in sorted(action.zones, key=lambda group: (-group.recipients, group.country, group.zones)):
         if group.zones:
-            yield _local_time(group, moment, overridden if action.hours else None)
+            yield _local_time(group, group.send_at or moment, overridden if action.hours else None)
 
 
 def _local_time(group: ZoneCount, moment: datetime, overridden: set[str] | None) -> LocalTime:

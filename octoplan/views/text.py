@@ -34,6 +34,11 @@ def count(number: int, noun: str, plural: str | None = None) -> str:
     return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
 
 
+def count_parts(histogram: Mapping[int, int]) -> str:
+    """`1,204 × 1 part, 12 × 2 parts`: recipients by the parts of their message."""
+    return ", ".join(f"{number:,} × {count(size, 'part')}" for size, number in sorted(histogram.items()))
+
+
 def instant(at: datetime) -> str:
     """`2027-03-20 09:00 UTC`, seconds only where there are some."""
     at = at.astimezone(UTC)

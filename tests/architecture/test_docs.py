@@ -21,14 +21,20 @@ from octoplan.plan.model import (
     ActionKind,
     AudienceSummary,
     BrokenHours,
+    CharacterFrom,
     Cost,
+    DearerMessages,
+    Difference,
     ExclusionLine,
     Hours,
+    MessageLength,
     MessageSummary,
     Overridden,
     Plan,
     PlannedBatch,
+    PlannedWave,
     Reason,
+    ReplacedCharacter,
     UnitPrice,
     ZoneCount,
 )
@@ -38,7 +44,18 @@ from octoplan.state.lock import lock_of
 from octoplan.views.report import render_report_json
 
 ROOT: Final = Path(__file__).parents[2]
-FOLDERS: Final = ("octoplan", "tests", "docs", "campaigns", "data", "benchmarks", "examples", "schemas", "requirements", ".ci")
+FOLDERS: Final = (
+    "octoplan",
+    "tests",
+    "docs",
+    "campaigns",
+    "data",
+    "benchmarks",
+    "examples",
+    "schemas",
+    "requirements",
+    ".ci",
+)
 PAGES: Final = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
 LINK: Final = re.compile(r"\]\(([^)\s]+)\)")
 FENCE: Final = re.compile(r"^```.*?^```", re.DOTALL | re.MULTILINE)
@@ -121,6 +138,7 @@ def undescribed(page: str, names: Iterable[str]) -> list[str]:
 
 def test_every_field_of_a_saved_plan_is_described() -> None:
     """Who reads a plan with a program finds each field on its page."""
+    accent = CharacterFrom("ï", ("first_name",))
     broken = BrokenHours("window/fr-hours", "error", True, "FR", ("Europe/Paris",), 1, "Sun", "daily", "a page")
     action = Action(
         campaign="spring",
@@ -134,7 +152,19 @@ def test_every_field_of_a_saved_plan_is_described() -> None:
         sender=None,
         content={},
         audience=AudienceSummary("data/a.csv", 1, 1, 0, (ExclusionLine("duplicate", 1, (2,), "twice"),), {}),
-        message=MessageSummary("Hi", 1, "merge", None, {}, {1: 1}, 0, {}),
+        message=MessageSummary(
+            "Hi",
+            1,
+            "merge",
+            None,
+            {},
+            {1: 1},
+            0,
+            {},
+            longest=MessageLength(2, 3, 1, "GSM-7", ()),
+            dearer=(DearerMessages((accent,), Difference(1, 1, None), 3),),
+            replaced=(ReplacedCharacter(accent, "i", 1),),
+        ),
         batches=(PlannedBatch("b1_", "r", 1, 1, 1, None),),
         cost=Cost(None, "none", (UnitPrice("FR", 1, 1, None),)),
         send_at=None,
@@ -143,6 +173,7 @@ def test_every_field_of_a_saved_plan_is_described() -> None:
         zones=(ZoneCount("FR", ("Europe/Paris",), 1),),
         hours=Hours(MOMENT, MOMENT, (broken,), None, None, next_warns=False, closes_at=None),
         overrides=(Overridden("window/fr-sunday", "because"),),
+        waves=(PlannedWave(MOMENT, "Mon", ("Europe/Paris",)),),
     )
     plan = Plan("p", "sandbox", "here", "k1_", None, MOMENT, MOMENT, (action,), None, None)
     document = plan_document(plan, DigestKey(bytes(32)))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from tests.behaviour.command import Octoplan
@@ -64,3 +66,67 @@ def test_only_files_of_the_folder_are_included(octoplan: Octoplan, project: Proj
     assert f"messages/{name}" in result.stderr
     assert "Zorvane" not in result.stderr
     assert "root:" not in result.stderr
+
+
+def test_unsafe_values_are_counted_among_those_left_out(octoplan: Octoplan, project: Project) -> None:
+    """With `on_unsafe: drop` who has an unsafe value is an exclusion like others: rows and recipients still add up."""
+    unsafe = ["Zoé {param1}", "STOP au 36111", "Ana"]
+    rows = "".join(f"061234{number:04},{name}\n" for number, name in enumerate(unsafe))
+    project.write("data/unsafe.csv", f"mobile,name\n{rows}0612340009,Eva\n0612340009,Eva\n")
+    project.campaign(
+        "spring",
+        message={"template": "Bonjour {{ name }} STOP au XXXXX", "on_unsafe": "drop"},
+        recipients={"source": "csv", "path": "data/unsafe.csv", "phone": "mobile"},
+    )
+    audience = json.loads(octoplan("plan", "--output", "json").stdout)["campaigns"][0]["audience"]
+    left_out = {line["reason"]: (line["count"], line["lines"]) for line in audience["exclusions"]}
+    assert left_out == {"duplicate": (1, [6]), "unsafe-value": (2, [2, 3])}
+    assert (audience["rows"], audience["recipients"], audience["countries"]) == (5, 2, {"FR": 2})
+    octoplan("apply", "--auto-approve", code=0)
+    assert "Nothing to send" in octoplan("plan").stdout
+    project.campaign(
+        "spring",
+        message={"template": "Bonjour {{ name }} STOP au XXXXX"},
+        recipients={"source": "csv", "path": "data/unsafe.csv", "phone": "mobile"},
+    )
+    refused = octoplan("plan", code=3).stderr
+    assert "[message/injection]" in refused
+    assert "[message/stop-in-value]" in refused
+    assert "`{{ name }}`, from `name`: 1 row." in refused
+
+
+def test_a_replacement_is_shown_sent_and_part_of_the_text(
+    octoplan: Octoplan, project: Project, sandbox: SandboxProcess
+) -> None:
+    """The plan names what costs parts; with a replacement it lists each character, which the API then gets replaced."""
+    names = "".join(f"061234{number:04},{name}\n" for number, name in enumerate(["Loïc", "Ana"]))
+    project.write("data/accents.csv", f"mobile,name\n{names}")
+    message = {"template": "Bonjour {{ name }} ! Toute l’équipe vous attend " + "x" * 60 + " STOP au XXXXX"}
+    contacts = {"source": "csv", "path": "data/accents.csv", "phone": "mobile"}
+    project.campaign("spring", message=message, recipients=contacts)
+    shown = " ".join(octoplan("plan").stdout.split())
+    assert "1 recipient, 1 more part, about 0.061: '’' (U+2019) in the template; level 1 saves it" in shown
+    assert "'ï' (U+00EF) in `name` and '’' (U+2019) in the template; level 3 saves it" in shown
+    project.campaign("spring", message=message | {"replacement": 3}, recipients=contacts)
+    shown = " ".join(octoplan("plan", "--verify").stdout.split())
+    assert "replaced '’' (U+2019) in the template by `'`, for 2 recipients" in shown
+    assert "'ï' (U+00EF) in `name` by `i`, for 1 recipient" in shown
+    assert "saves 2 parts, about 0.122 (level 3)" in shown
+    octoplan("apply", "--auto-approve", code=0)
+    assert all("l'équipe" in each["text"] and "Loïc" not in each["text"] for each in sandbox.accepted())
+    project.campaign("spring", message=message | {"replacement": 1}, recipients=contacts)
+    assert "the message is not the one it was sent with" in " ".join(octoplan("plan", code=5).stdout.split())
+
+
+def test_a_shortened_link_may_be_overridden(octoplan: Octoplan, project: Project) -> None:
+    """Links that operators block are refused from data, unless the campaign says why not; the plan then shows it."""
+    project.write("data/links.csv", "mobile,link\n0612340001,https://bit.ly/x\n")
+    campaign = {
+        "message": {"template": "Votre lien : {{ link }} STOP au XXXXX"},
+        "recipients": {"source": "csv", "path": "data/links.csv", "phone": "mobile"},
+    }
+    project.campaign("spring", **campaign)
+    assert "[message/shortened-link]" in octoplan("plan", "--offline", code=3).stderr
+    overrides = [{"rule": "message/shortened-link", "reason": "the operator agreed"}]
+    project.campaign("spring", **campaign, overrides=overrides)
+    assert "message/shortened-link: the operator agreed" in octoplan("plan", "--offline").stdout

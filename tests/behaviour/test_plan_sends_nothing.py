@@ -18,6 +18,7 @@ DRIVEN: Final[dict[str, list[tuple[int, tuple[str, ...]]]]] = {
     "test": [(0, ("test",))],
     "completion": [(0, ("completion", "fish"))],
     "preview": [(0, ("preview", "spring", "--reveal"))],
+    "excluded": [(0, ("excluded", "spring"))],
     "plan": [(10, ("plan", "--out", "plan.json")), (10, ("plan", "--offline"))],
     "status": [(10, ("status",))],
     "show": [(0, ("show", "spring"))],

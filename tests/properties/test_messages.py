@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from itertools import accumulate
 
 import jinja2
 import orjson
@@ -9,19 +10,23 @@ import pyarrow as pa
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from octoplan.limits import UCS2_UNITS_MAX
+from octoplan.limits import TEMPLATE_LOOP_DEPTH_MAX, UCS2_UNITS_MAX
 from octoplan.messages.batches import bucket_bits, pack_batches
 from octoplan.messages.compose import MessageSource, compose_message, contact_column
 from octoplan.messages.evaluate import Values
-from octoplan.messages.rules import CONTROL
+from octoplan.messages.handling import LEVELS, Handling, Level, table_of
+from octoplan.messages.rules import BIDIRECTIONAL, CONTROL, INJECTED
 from octoplan.messages.template import parse_template
 from octoplan.messages.verify import Verification
+from octoplan.rulebook.data import escapes
 from octoplan.values.sms_size import measure
 from tests.unit.messages.samples import batches_of, phone, recipients
 
 COLUMNS = ("first_name", "last_name", "city", "code")
 VARIABLES = {"shop": "l'été", "rate": "20"}
-WORDS = st.text("aeéïßŉİ€']\"\\- 中\U0001f600\u0301b5\u007e", min_size=1, max_size=8).filter(str.strip).map(str.strip)
+WORDS = (
+    st.text("aeéïßŉİ€’œ…½']\"\\- 中\U0001f600\u0301b5\u007e", min_size=1, max_size=8).filter(str.strip).map(str.strip)
+)
 VALUES = st.one_of(WORDS, WORDS, WORDS, st.integers(20, 70).map(lambda length: "e" * length))
 FILTERS = ("", "|title", "|upper", "|lower", "|capitalize", "|trim", "|truncate(3, true, '', 0)", "|replace('a', 'bb')")
 EXPRESSIONS = st.one_of(
@@ -64,14 +69,22 @@ def branches(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
     )
 
 
+def loop_depth(source: str) -> int:
+    """How deep loops are nested."""
+    steps = (1 if word == "for" else -1 for word in re.findall(r"{% (for|endfor)\b", source))
+    return max(accumulate(steps), default=0)
+
+
 LEAVES = st.one_of(
     *(WORDING, FIELDS, FIELDS),
     st.sampled_from(("{{ hello(first_name) }}", "{{ twice(city) }}", "{{ hello(code)|upper }}", "{{ x }}")),
     st.just("{% raw %}{{% endraw %}"),
 )
 PARTS = st.recursive(LEAVES, branches, max_leaves=12)
-TEMPLATES = st.lists(PARTS, min_size=1, max_size=7).map(
-    lambda parts: MACROS + "{% set x = last_name %}" + "".join(parts)
+TEMPLATES = (
+    st.lists(PARTS, min_size=1, max_size=7)
+    .map(lambda parts: MACROS + "{% set x = last_name %}" + "".join(parts))
+    .filter(lambda source: loop_depth(source) <= TEMPLATE_LOOP_DEPTH_MAX)
 )
 FEW = settings(max_examples=70, deadline=None)  # each compiles a template, which takes milliseconds
 AUDIENCES = st.lists(st.tuples(*(VALUES for _ in COLUMNS)), min_size=1, max_size=7)
@@ -96,14 +109,26 @@ def as_the_api(text: str, contact: dict[str, str]) -> str:
 
 
 @FEW
-@given(source=st.one_of(FLAT, TEMPLATES), rows=AUDIENCES, cuts=st.lists(st.integers(1, 6), max_size=2))
-def test_what_is_sent_is_what_jinja_renders(source: str, rows: list[tuple[str, ...]], cuts: list[int]) -> None:
-    """For every recipient the compiled text with its fields filled in equals Jinja's rendering of the template."""
+@given(
+    source=st.one_of(FLAT, TEMPLATES),
+    rows=AUDIENCES,
+    cuts=st.lists(st.integers(1, 6), max_size=2),
+    level=st.sampled_from(LEVELS),
+)
+def test_what_is_sent_is_what_jinja_renders(
+    source: str, rows: list[tuple[str, ...]], cuts: list[int], level: Level
+) -> None:
+    """
+    For every recipient the compiled text with its fields filled in equals Jinja's rendering of the template, with its
+    characters replaced as the campaign wants it.
+    """
     source = unicodedata.normalize("NFC", "«" + source)
     table = recipients(dict(zip(COLUMNS, zip(*rows, strict=True), strict=True)))
-    expected = {phone(number): as_jinja(source, row) for number, row in enumerate(rows)}
+    characters = str.maketrans(dict(table_of(level)))
+    expected = {phone(number): as_jinja(source, row).translate(characters) for number, row in enumerate(rows)}
     assume(all(fits(text) for text in expected.values()))
-    message = compose_message(MessageSource(parse_template(source), VARIABLES), batches_of(table, cuts))
+    template = parse_template(source, handling=Handling(level))
+    message = compose_message(MessageSource(template, VARIABLES), batches_of(table, cuts))
     sent, sizes = {}, {}
     for row in (row for batch in message.batches() for row in batch.to_pylist()):
         contact = orjson.loads(row["contact"])
@@ -135,6 +160,42 @@ def test_everybody_is_in_exactly_one_batch(rows: list[tuple[str, ...]], source: 
     assert sum(batch.segments for batch in batches) == sum(
         segments * count for segments, count in message.statistics.segments.items()
     )
+
+
+UNSAFE = st.text("a b{}X\n\t\u202e’", min_size=1, max_size=7).map(lambda text: f"x{text}x")
+FIELDS_ONLY = st.lists(st.one_of(STATIC, st.sampled_from(("{{ city }}", "{{ code|upper }}"))), min_size=1, max_size=4)
+
+
+@FEW
+@given(parts=FIELDS_ONLY, values=st.lists(st.tuples(UNSAFE, UNSAFE), min_size=1, max_size=6))
+def test_unsafe_values_are_escaped_or_left_out(parts: list[str], values: list[tuple[str, str]]) -> None:
+    """Escaped, each value is as it was but for what it must not hold; left out, exactly those are who have any."""
+    source = "a" + "".join(parts)
+    table = recipients({"city": [city for city, _ in values], "code": [code for _, code in values]})
+    for on_unsafe in ("drop", "escape"):
+        escaping = str.maketrans(dict(escapes())) if on_unsafe == "escape" else {}
+        jinja = jinja2.Environment(finalize=lambda value, by=escaping: str(value).translate(by))
+        expected = {
+            phone(number): jinja.from_string(source).render(city=city, code=code)
+            for number, (city, code) in enumerate(values)
+            if on_unsafe == "escape" or not any(map(is_unsafe, filled(source, city, code)))
+        }
+        assume(on_unsafe == "drop" or not any("XXXXX" in text.upper() for text in expected.values()))
+        template = parse_template(source, handling=Handling(on_unsafe=on_unsafe))
+        message = compose_message(MessageSource(template), batches_of(table))
+        sent = {row["phone"]: row["filled"] for batch in message.filled_texts() for row in batch.to_pylist()}
+        assert sent == expected
+        assert len(sent) + message.left_out.num_rows == len(values)
+        assert message.verify() == Verification(len(sent), 0)
+
+
+def filled(source: str, city: str, code: str) -> list[str]:
+    """The values that a template fills in."""
+    return [value for name, value in (("city", city), ("code|upper", code.upper())) if f"{{{{ {name} }}}}" in source]
+
+
+def is_unsafe(value: str) -> bool:
+    return bool(INJECTED.search(value) or CONTROL.search(value) or BIDIRECTIONAL.search(value))
 
 
 SENDABLE = st.characters(exclude_categories=["Cs", "Cc"]) | st.sampled_from("\"\\/\u007f€\U0001f600<&'")

@@ -275,6 +275,23 @@ def test_the_end_of_the_sending_hours_is_looked_at_before_each_batch(bench: Benc
     assert report.halt == Halt(ExitCode.WINDOW, "the hours ended", "apply tomorrow")
 
 
+def test_the_time_of_a_wave_is_asked_of_its_own_requests_only(bench: Bench) -> None:
+    """That another wave has left does not keep these back; of their own time not a moment is given away."""
+    past = Deadline(bench.clock.now(), "the wave has left", is_own=True)
+    leaves = bench.clock.now() + timedelta(hours=1)
+    waves = [replace(batch, request=replace(batch.request, send_at=leaves.isoformat())) for batch in bench.batches()]
+    own = Deadline(leaves, "this wave has left", is_own=True)
+
+    def answer(number: int) -> Outcome:
+        bench.clock.advance(1800)
+        return accept(number)
+
+    bench.api.answer = answer
+    report = bench.run(bench.campaign(waves, deadlines=(past, own)))
+    assert (bench.phases(), report.exit_code) == ([Phase.SENT] * 2, ExitCode.WINDOW)
+    assert report.halt == Halt(ExitCode.WINDOW, "this wave has left", None)
+
+
 def test_a_request_does_not_wait_for_its_turn_until_the_hours_are_over(bench: Bench) -> None:
     """At one request a minute the third would start two minutes after the first, when it is too late."""
     ended = Deadline(bench.clock.now() + timedelta(seconds=110), "the hours ended")

@@ -26,10 +26,10 @@ CASES: Final = {
         "overrides:\n  - rule: a/b\n    reason: c\n",
     ),
     "what YAML would take for something else is quoted, whole numbers and true stay": (
-        "message:\n  a: no\n  b: 07:30\n  c: 0601\n  d: 1e3\n  e: 2027-03-20\n  f: 0.50\n  g: 9\n  h: true\n",
-        'message:\n  a: "no"\n  b: "07:30"\n  c: "0601"\n  d: "1e3"\n  e: "2027-03-20"\n  f: "0.50"\n  g: 9\n  h: true\n',
+        "message:\n  a: no\n  b: 07:30\n  c: 0601\n  e: 2027-03-20\n  f: 0.50\n  g: 9\n  h: true\n",
+        'message:\n  a: "no"\n  b: "07:30"\n  c: "0601"\n  e: "2027-03-20"\n  f: "0.50"\n  g: 9\n  h: true\n',
     ),
-    "so are keys": ("message: {vars: {on: x, NO: v}}\n", 'message: {vars: {"on": x, "NO": v}}\n'),
+    "so are keys": ("message: {vars: {on: 1e3, NO: v}}\n", 'message: {vars: {"on": "1e3", "NO": v}}\n'),
     "single quotes become double ones where nothing has to be escaped": (
         "a: 'x'\nb: 'say \"x\"'\nc: 'a\\b'\nd: 'it''s'\n",
         'a: "x"\nb: \'say "x"\'\nc: \'a\\b\'\nd: "it\'s"\n',

@@ -264,7 +264,7 @@ def test_times_that_have_passed(root: Path) -> None:
     cases = [(at - timedelta(seconds=1), []), (at, ["campaign/time-passed"])]
     cases.append((at + timedelta(hours=2), ["campaign/time-passed", "campaign/too-late"]))
     for now, codes in cases:
-        assert [finding.code for finding in check_times(campaign, now)] == codes
+        assert [finding.code for finding in check_times(campaign, campaign.send_at, now)] == codes
 
 
 def test_times_do_not_depend_on_the_machine(root: Path) -> None:

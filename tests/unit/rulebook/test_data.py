@@ -13,6 +13,8 @@ from octoplan.rulebook.data import (
     Sourced,
     WindowRule,
     WindowVersion,
+    load_characters,
+    load_links,
     load_senders,
     load_texts,
     load_windows,
@@ -24,6 +26,9 @@ SOURCED: list[tuple[str, Sourced]] = [
     *((rule.id, rule) for rule in load_senders().rules),
     *((rule.id, rule) for rule in load_texts().rules),
     *((form.form, form) for form in load_texts().stop),
+    *((f"replacement {each.level}", each) for each in load_characters().replacements),
+    ("escapes", load_characters().escapes),
+    *((each.hosts[0], each) for each in load_links().shorteners),
 ]
 
 

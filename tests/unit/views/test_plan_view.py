@@ -8,7 +8,8 @@ from decimal import Decimal
 from typing import Any
 
 from octoplan.audience.rules import EXPLANATIONS
-from octoplan.plan.model import ActionKind, ExclusionLine, Overridden, TextVariant, UnitPrice, ZoneCount
+from octoplan.plan.model import ActionKind, ExclusionLine, Overridden, PlannedWave, TextVariant, UnitPrice, ZoneCount
+from octoplan.views.plan_html import render_plan_page
 from octoplan.views.plan_view import CampaignView, plan_view
 from tests.unit.views.plans import AUDIENCE, MESSAGE, action_of, plan_of
 
@@ -80,6 +81,20 @@ def test_clocks_show_the_local_time_and_the_hours() -> None:
     ((start, length),) = paris.open
     assert start <= 41.7 <= start + length
     assert 0 < length < 100
+
+
+def test_each_wave_has_its_own_time() -> None:
+    """Where everybody gets it at ten, every clock shows ten; and the page lists the waves."""
+    at = {
+        "Europe/Paris": datetime(2027, 3, 22, 9, tzinfo=UTC),
+        "America/New_York": datetime(2027, 3, 22, 14, tzinfo=UTC),
+    }
+    zones = tuple(ZoneCount("FR", (zone,), 1, moment) for zone, moment in at.items())
+    waves = tuple(PlannedWave(moment, "Mon 2027-03-22 10:00", (zone,)) for zone, moment in at.items())
+    action = action_of(zones=zones, waves=waves, send_at_local="Mon 2027-03-22 10:00 on each recipient's clock")
+    shown = plan_view(plan_of(action)).campaigns[0]
+    assert [local.shown for local in shown.local_times] == ["Mon 10:00", "Mon 10:00"]
+    assert "2027-03-22 09:00 UTC = 10:00 in Europe/Paris: 0 recipients" in render_plan_page(plan_of(action))
 
 
 def test_hours_that_are_overridden_do_not_narrow_the_day() -> None:

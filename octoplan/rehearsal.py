@@ -48,6 +48,8 @@ from octoplan.values.names import nearest
 QUIET_DAY: Final = "2027-01-12T12:00"
 """A Tuesday without a holiday, at a time at which everything may be sent; in the campaign's zone."""
 _AHEAD: Final = timedelta(hours=1)
+_EARLIEST: Final = timedelta(hours=14)
+"""No clock on earth is further ahead of UTC."""
 _CONTACTS: Final = "the test's contacts"
 _SUPPRESSED: Final = "the test's suppressed"
 _OWN_SOURCE: Final[Mapping[str, object]] = {
@@ -178,9 +180,8 @@ class _Stage:
 
     def _now(self, case: Case) -> datetime:
         written = case.now or self.file.now
-        bound = self.campaign.send_at or self.campaign.not_after
-        if written is None and bound is not None:
-            return bound.astimezone(UTC) - _AHEAD
+        if written is None and (first := _first_time(self.campaign)) is not None:
+            return first.astimezone(UTC) - _AHEAD
         moment = parse_written_time(written or QUIET_DAY)
         zone = self.campaign.timezone or ZoneInfo("UTC")
         return (moment if moment.tzinfo else moment.replace(tzinfo=zone)).astimezone(UTC)
@@ -192,6 +193,13 @@ class _Stage:
         recipients = self.campaign.model.recipients.model_copy(update={**_OWN_SOURCE, "path": _CONTACTS})
         model = self.campaign.model.model_copy(update={"recipients": recipients})
         return replace(self.campaign, model=model, contacts=_write_rows(folder, _CONTACTS, rows))
+
+
+def _first_time(campaign: Campaign) -> datetime | None:
+    """When a campaign first sends, or the last moment for it; `None` for one that is sent as soon as it is applied."""
+    if campaign.recipient_time is not None:
+        return campaign.recipient_time.written.replace(tzinfo=UTC) - _EARLIEST
+    return campaign.send_at or campaign.not_after
 
 
 def _as_finding(error: InvalidInput, place: Place) -> Finding:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -32,7 +33,7 @@ def ask(project: Project) -> Ask:
     """The answers to TAB after some words, in the project's folder."""
 
     def offered(*words: str, folder: Path = project.root) -> list[str]:
-        path = f"{Path(sys.executable).parent}:/usr/bin:/bin"
+        path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
         command = ["bash", "--norc", "--noprofile", "-c", ASK, "bash", "octoplan", *words]
         done = subprocess.run(command, cwd=folder, env={"PATH": path}, capture_output=True, text=True, check=True)
         assert done.stderr == ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -46,7 +47,7 @@ def _commit(folder: Path) -> str:
 
 def pre_commit(repository: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     environment = {
-        "PATH": f"{BIN}:/usr/bin:/bin",
+        "PATH": f"{BIN}:{os.environ['PATH']}",
         "HOME": str(repository.parent),
         "PRE_COMMIT_HOME": str(repository.parent / "cache"),
     }

@@ -132,6 +132,14 @@ def test_the_real_time_plays_no_part(tmp_path: Path) -> None:
     assert run(tmp_path, tests, campaign=old).passed
 
 
+def test_a_time_on_each_recipients_clock(tmp_path: Path) -> None:
+    """Where every recipient has a time of his own the test is planned before the first of them."""
+    times = {"schedule": {"at": "2021-03-16T10:00", "recipient_local": True}}
+    abroad = {"row": CAMILLE | {"mobile": "+1 650 555 0123"}}
+    result = run(tmp_path, [case({"row": CAMILLE, "text": TEXT}, abroad, expect={"blocked_by": []})], campaign=times)
+    assert result.passed, result
+
+
 def test_limits_hours_and_policies_hold(tmp_path: Path) -> None:
     """What blocks a campaign anywhere blocks it here, in the environment of the test; `prices` are of one part."""
     project = {

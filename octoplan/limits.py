@@ -44,6 +44,10 @@ PROJECT_ENTRIES_MAX: Final = 100_000
 PROJECT_PARENTS_MAX: Final = 64
 """Folders upward in which `octoplan.yaml` is looked for."""
 DESCRIPTION_CHARACTERS_MAX: Final = 2_000
+TEST_CASES_MAX: Final = 200
+"""Tests in one file; each is a plan of its own, some tenths of a second."""
+TEST_CONTACTS_MAX: Final = 200
+"""Made-up contacts of one test."""
 VAR_CHARACTERS_MAX: Final = 1224
 """No variable can be longer than the text that the API takes."""
 
@@ -242,4 +246,8 @@ UNCHANGED_ENTRIES_MAX: Final = 500
 UNCHANGED_ENTRY_BYTES_MAX: Final = 8 * 1024 * 1024
 """Some 20,000 requests."""
 LOCK_FILE_BYTES_MAX: Final = 512 * 1024 * 1024
+COMPLETION_FILES_MAX: Final = 500
+"""Campaign files that are skimmed while somebody waits for a completion."""
+CLOCK_DIFFERENCE_MAX_S: Final = 60
+"""Between this machine's clock and the API's, before `doctor` minds it."""
 SANDBOX_START_TIMEOUT_S: Final = 20.0

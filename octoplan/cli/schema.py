@@ -11,7 +11,7 @@ from octoplan.campaign import schema as written_by_people
 from octoplan.diagnostics import InvalidInput
 from octoplan.plan import schema as written_by_octoplan
 
-NAMES: Final = ("campaign", "project", "plan", "comparison")
+NAMES: Final = ("campaign", "project", "test", "plan", "comparison")
 
 
 def all_schemas() -> dict[str, str]:
@@ -28,7 +28,7 @@ def command(name: str | None, folder: Path | None) -> None:
     """
     Print a JSON Schema, or write all into a folder.
 
-    Of campaign files and octoplan.yaml, for editors (draft-07); of saved plans and comparisons, for programs.
+    Of campaign files, octoplan.yaml and tests, for editors (draft-07); of saved plans and comparisons, for programs.
     """
     if folder is not None:
         try:

@@ -8,8 +8,10 @@ from pathlib import Path
 
 import click
 
-from octoplan.campaign.project import PROJECT_FILE, find_project_root, load_campaigns, load_project
+from octoplan.campaign.policy import check_policy
+from octoplan.campaign.project import PROJECT_FILE, load_campaigns, load_project
 from octoplan.catalogue import check_overrides
+from octoplan.cli.folder import project_root
 from octoplan.cli.outputs import Output, emit, output_option, require_one_stdout
 from octoplan.cli.terminal import colour_on
 from octoplan.diagnostics import ExitCode, Finding
@@ -27,13 +29,12 @@ def command(context: click.Context, paths: tuple[Path, ...], outputs: tuple[Outp
     Reads no contacts and asks no API: `octoplan plan` checks those. PATHS limit the check to some campaign files.
     """
     chosen = require_one_stdout(outputs)
-    given = context.find_root().obj
-    root = Path(given) if given else find_project_root(Path.cwd())
-    project, found = load_project(root)
+    project, found = load_project(project_root(context))
     campaigns = 0
     if project is not None:
         loaded, more = load_campaigns(project, list(paths) or None)
-        campaigns, found = len(loaded), [*found, *more, *check_overrides(loaded)]
+        broken = [each for campaign in loaded for each in check_policy(project.model.policy, campaign)]
+        campaigns, found = len(loaded), [*found, *more, *check_overrides(loaded), *broken]
     errors = sum(finding.severity == "error" for finding in found)
     summary = f"{campaigns} campaign(s) without errors; {errors} error(s), {len(found) - errors} warning(s)\n"
     colour = colour_on(sys.stdout)

@@ -25,6 +25,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "validate": "Check the project's files and show every finding",
     "preview": "Show messages as a phone shows them",
     "plan": "Show what apply would do, to whom and for how much",
+    "comment": "Put the plan on the pull request",
     "apply": "Do what the plan shows: send, and record tickets",
     "status": "What was sent, what is open, who holds the lease",
     "show": "Everything that is known of one campaign",

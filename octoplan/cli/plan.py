@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 import click
 
+from octoplan.cli.ci import CiRun, ci_option, detect_ci, plan_report_option
 from octoplan.cli.outputs import Output, emit, plan_output_option, require_one_stdout
 from octoplan.cli.planning import Planned, Selection, endpoint_of, planning, timings_option, verify_plan
 from octoplan.cli.pricing import chosen_simulation, offline_option, open_pricing, simulate_option
@@ -17,8 +18,11 @@ from octoplan.cli.wiring import campaign_option, environment_option, open_gatewa
 from octoplan.diagnostics import ExitCode
 from octoplan.digests import DigestKey
 from octoplan.gateway.octopush import PriceGateway
+from octoplan.plan.model import Plan
 from octoplan.plan.saved import plan_document, render_document
+from octoplan.views.finding_reports import refusals
 from octoplan.views.plan_html import render_plan_page
+from octoplan.views.plan_markdown import render_plan_markdown
 from octoplan.views.plan_text import render_plan
 from octoplan.views.problems import render_findings
 from octoplan.views.timings import render_timings
@@ -35,6 +39,8 @@ from octoplan.views.timings import render_timings
 @click.option("--detailed-exitcode", is_flag=True, help="Exit 2 if apply would send something.")
 @click.option("--no-cache", is_flag=True, help="Check every list anew, also one that did not change.")
 @timings_option
+@plan_report_option
+@ci_option
 @plan_output_option
 @click.pass_context
 def command(
@@ -49,6 +55,8 @@ def command(
     detailed_exitcode: bool,
     no_cache: bool,
     wants_timings: bool,
+    reports: tuple[tuple[Output, ...], ...],
+    ci: str | None,
     outputs: tuple[Output, ...],
 ) -> int:
     """
@@ -59,18 +67,25 @@ def command(
     chosen = require_one_stdout(outputs)
     asked = chosen_simulation(simulate, offline=offline)
     with ExitStack() as stack:
+        run = stack.enter_context(CiRun("plan", detect_ci(ci), reports, chosen))
         workspace = stack.enter_context(open_workspace(context, environment))
+        run.root = workspace.project.root
         prices = None if asked == "none" else stack.enter_context(open_gateway(workspace, PriceGateway))
         # What is going to be approved shows what the API says today.
         pricing = stack.enter_context(open_pricing(workspace, asked, recalls=out is None))
         selection = Selection(campaigns, paths)
         # What a program reads or apply takes is never from the cache.
-        is_for_eyes = out is None and not verify and all(output.kind in ("text", "html") for output in chosen)
-        cache: Literal["use", "renew"] = "use" if is_for_eyes and not no_cache else "renew"
+        is_for_eyes = out is None and not verify and all(output.kind != "json" for output in chosen)
+        cache: Literal["use", "renew"] = (
+            "use" if is_for_eyes and not run.is_read_by_programs and not no_cache else "renew"
+        )
         planned = stack.enter_context(
             planning(workspace, prices, selection, endpoint=endpoint_of(workspace), cache=cache, pricing=pricing)
         )
-        plan = planned.plan
+        plan = run.plan = planned.plan
+        run.findings = [*plan.findings, *refusals(plan)]
+        run.files = [action.file for action in plan.actions]
+        run.summary = lambda bytes_max: render_plan_markdown(plan, bytes_max=bytes_max)
         for campaign, since in planned.unchanged_since.items():
             told = f"{campaign}: unchanged since {since:%Y-%m-%d %H:%M:%S} UTC, from the cache"
             click.echo(f"{told} (`--no-cache` checks it anew).", err=True)
@@ -82,17 +97,23 @@ def command(
         renderers = {
             "text": lambda: render_plan(plan, width=width(), colour=colour_on(sys.stdout)),
             "html": lambda: render_plan_page(plan),
+            "markdown": lambda: render_plan_markdown(plan, bytes_max=run.comment_bytes_max),
             "json": lambda: render_document(_document(planned, key, wants_timings=wants_timings)),
         }
         emit(chosen, renderers)
         if out is not None:
             emit([Output("json", out)], {"json": lambda: render_document(plan_document(plan, key))})
+            run.plan_file = str(out)
             click.echo(f"Saved to {out}; carry it out with `octoplan apply {out}`.", err=True)
         if wants_timings:
             click.echo(render_timings(planned.timings), err=True, nl=False)
+        return run.end(_exit_code(plan, detailed=detailed_exitcode))
+
+
+def _exit_code(plan: Plan, *, detailed: bool) -> ExitCode:
     if plan.exit_code is not ExitCode.DONE:
         return plan.exit_code
-    return ExitCode.CHANGES if detailed_exitcode and plan.sending else ExitCode.DONE
+    return ExitCode.CHANGES if detailed and plan.sending else ExitCode.DONE
 
 
 def _document(planned: Planned, key: DigestKey, *, wants_timings: bool) -> dict[str, Any]:

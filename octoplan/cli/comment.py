@@ -34,7 +34,7 @@ _WORDS: Final[dict[Done, str]] = {
 
 
 class NoRequest(InvalidInput):
-    """This run is about no pull or merge request."""
+    """A run that is about no pull or merge request."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,7 @@ _MARKER: Final = re.compile(
 )
 _CANNOT: Final = {401: "refuses the token", 403: "does not let the token comment", 404: "shows no such request"}
 _GONE: Final = 404
-_BACKOFF: Final = tenacity.wait_exponential_jitter(initial=BACKOFF_FIRST_S, max=BACKOFF_MAX_S)
+_BACKOFF: Final = tenacity.wait_exponential_jitter(multiplier=BACKOFF_FIRST_S, max=BACKOFF_MAX_S)
 
 Done = Literal["created", "updated", "left"]
 """What became of the comment; `left` where a later run has written it."""

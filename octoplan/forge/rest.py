@@ -66,6 +66,10 @@ class Api:
     header: str
     token: Secret
     headers: Mapping[str, str] = field(default_factory=dict)
+    # It keeps no connection, so there is nothing to close.
+    _transport: FreshTransport = field(
+        default_factory=lambda: FreshTransport(None, FORGE_REQUEST_TIME_MAX_S), init=False, repr=False, compare=False
+    )
 
     def __post_init__(self) -> None:
         """
@@ -103,12 +107,11 @@ class Api:
             extensions={"timeout": Timeouts(request_s=FORGE_REQUEST_TIME_MAX_S).as_extension()},
         )
         try:
-            with FreshTransport(None, FORGE_REQUEST_TIME_MAX_S) as transport:
-                response = transport.handle_request(request)
-                try:
-                    content = read_bounded(response, FORGE_RESPONSE_BYTES_MAX)
-                finally:
-                    response.close()
+            response = self._transport.handle_request(request)
+            try:
+                content = read_bounded(response, FORGE_RESPONSE_BYTES_MAX)
+            finally:
+                response.close()
         except (httpx.HTTPError, AnswerTooLong) as error:
             raise Again(f"{self.name} could not be asked ({type(error).__name__})") from None
         self._require_now(response)

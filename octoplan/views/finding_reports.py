@@ -123,7 +123,7 @@ def _sarif_rule(found: Finding) -> dict[str, Any]:
 
 
 def _sarif_result(found: Finding, checked: Checked) -> dict[str, Any]:
-    place: dict[str, Any] = {"artifactLocation": {"uri": quote(checked.path(found.place))}}
+    place: dict[str, Any] = {"artifactLocation": {"uri": quote(checked.path(found.place), errors="replace")}}
     if found.place and found.place.line:
         column = {"startColumn": found.place.column} if found.place.column else {}
         place["region"] = {"startLine": found.place.line, **column}
@@ -150,14 +150,14 @@ def _issue(found: Finding, checked: Checked, seen: Counter[str]) -> dict[str, An
     return {
         "description": found.detail,
         "check_name": found.code,
-        "fingerprint": hashlib.sha256(f"{name}\0{seen[name]}".encode()).hexdigest(),
+        "fingerprint": hashlib.sha256(f"{name}\0{seen[name]}".encode("utf-8", "replace")).hexdigest(),
         "severity": _SEVERITIES[found.severity],
         "location": {"path": path, "lines": {"begin": line}},
     }
 
 
 def _json(document: Any) -> str:
-    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+    return json.dumps(document, indent=2) + "\n"
 
 
 REPORTS: Final[Mapping[str, Callable[[Checked], str]]] = {

@@ -65,13 +65,14 @@ def test_a_good_run_leaves_no_trace_of_anybody(project: Project, octoplan: Octop
     project.contacts([*PEOPLE, ("Zorvane", "Vantrellec", "06 12 34 56 01", "QX7HEDRA"), (HOSTILE_NAME, "K", "12", "C")])
     octoplan("validate")
     octoplan("plan", "--out", "plan.json", "--output", "json=shown.json", "-o", "html=plan.html", "-o", "text")
+    reports = "junit=junit.xml,sarif=log.sarif,codequality=quality.json,dotenv=plan.env"
+    octoplan("plan", "-o", "markdown=plan.md", "--report", reports, "--ci", "github")
     octoplan("apply", "plan.json", "--output", "json=report.json", "--output", "text")
     for arguments in (("plan",), ("status",), ("show", "spring"), ("recover",), ("doctor",), ("lock", "check")):
         octoplan(*arguments)
     journal = ".octoplan/environments/live/state.db"
-    require_no_trace(
-        project, octoplan, "plan.json", "shown.json", "plan.html", "report.json", "octoplan.live.lock", journal
-    )
+    written = ("plan.json", "shown.json", "plan.html", "plan.md", "junit.xml", "log.sarif", "quality.json", "report.json")
+    require_no_trace(project, octoplan, *written, "octoplan.live.lock", journal)
 
 
 def test_a_run_that_goes_wrong_leaves_no_trace_either(
@@ -83,14 +84,14 @@ def test_a_run_that_goes_wrong_leaves_no_trace_either(
     refusal = {"kind": "refuse", "status": 400, "code": 117, "message": words}
     sandbox.faults(refusal, {"kind": "reset_after"})
     octoplan("apply", "--auto-approve", "--output", "json=report.json", code=10)
-    octoplan("plan", "--out", "plan.json", "-o", "html=plan.html", code=10)
+    octoplan("plan", "--out", "plan.json", "-o", "html=plan.html", "-o", "markdown=plan.md", "--ci", "github", code=10)
     octoplan("status", code=10)
     octoplan("show", "spring")
     octoplan("recover", "b1_", "--mark-sent")
     octoplan("plan", code=4, variables={"MAPLE_KEY": WRONG_KEY})
     project.contacts(PEOPLE[1:])
     octoplan("plan", code=5)
-    require_no_trace(project, octoplan, "plan.json", "plan.html", "report.json", "octoplan.live.lock")
+    require_no_trace(project, octoplan, "plan.json", "plan.html", "plan.md", "report.json", "octoplan.live.lock")
 
 
 @pytest.mark.parametrize(

@@ -348,29 +348,11 @@ class _Way:
         pieces = [piece if isinstance(piece, str) else runs[piece] for piece in variant.pieces]
         values: dict[str, Values] = {}
         for each in variant.fields:
-            values |= self._cut(each, runs[each])
+            values |= _cut(each, runs[each])
         numbers = self._numbers(variant, runs, rows.num_rows)
-        return Filled.of(rows, numbers, pieces, dict(sorted(values.items())), reading)
-
-    def _cut(self, each: Field, value: Values) -> dict[str, Values]:
-        if len(each.slots) == 1:
-            # A text that no row has is in the dictionary only where texts are chosen from what rows have.
-            longest = pc.max(pc.utf8_length(value.texts)).as_py() or 0
-            if longest > MERGE_VALUE_CHARACTERS_MAX:
-                used = value.texts.take(pc.unique(value.codes))
-                self.is_too_long |= (pc.max(pc.utf8_length(used)).as_py() or 0) > MERGE_VALUE_CHARACTERS_MAX
-            return {each.slots[0]: value}
-        count = len(each.slots)
-        used = set(pc.unique(value.codes).to_pylist())
-        cuts = [
-            cut_text(text, count) if number in used and text is not None else [None] * count
-            for number, text in enumerate(value.texts.to_pylist())
-        ]
-        columns = zip(*cuts, strict=True) if cuts else [[]] * count
-        return {
-            slot: Values(value.codes, pa.array(column, pa.string()))
-            for slot, column in zip(each.slots, columns, strict=True)
-        }
+        filled = Filled.of(rows, numbers, pieces, dict(sorted(values.items())), reading)
+        self.is_too_long |= any(_longest(value) > MERGE_VALUE_CHARACTERS_MAX for _, value in filled.values)
+        return filled
 
     def _numbers(self, variant: Variant, runs: Mapping[Field | Fixed, Values], count: int) -> pa.Int32Array:
         """The number of each recipient's text."""
@@ -391,6 +373,30 @@ class _Way:
     def is_over(self) -> bool:
         """Whether this way has turned out not to do, so that nothing more needs to be read."""
         return self.is_too_long or len(self.texts) > MESSAGE_TEXTS_MAX
+
+
+def _cut(each: Field, value: Values) -> dict[str, Values]:
+    if len(each.slots) == 1:
+        return {each.slots[0]: value}
+    count = len(each.slots)
+    used = set(pc.unique(value.codes).to_pylist())
+    cuts = [
+        cut_text(text, count) if number in used and text is not None else [None] * count
+        for number, text in enumerate(value.texts.to_pylist())
+    ]
+    columns = zip(*cuts, strict=True) if cuts else [[]] * count
+    return {
+        slot: Values(value.codes, pa.array(column, pa.string()))
+        for slot, column in zip(each.slots, columns, strict=True)
+    }
+
+
+def _longest(value: Values) -> int:
+    """Characters of the longest text that a row has; others may be in the dictionary."""
+    longest = pc.max(pc.utf8_length(value.texts)).as_py() or 0
+    if longest <= MERGE_VALUE_CHARACTERS_MAX:
+        return int(longest)
+    return pc.max(pc.utf8_length(value.texts.take(pc.unique(value.codes)))).as_py() or 0
 
 
 def _placeholders(piece: Field) -> str:
@@ -611,9 +617,11 @@ def _check_texts(source: MessageSource, survey: _Survey, texts: Iterable[str]) -
     elif any(len(text) > TEXT_CHARACTERS_MAX for text in texts):
         detail = f"With its merge fields, the API's text is longer than {TEXT_CHARACTERS_MAX:,} characters."
         yield rules.TEXT_TOO_LONG.at(place, detail, "shorten the text")
-    if survey.way.is_over:
+    if len(survey.way.texts) > MESSAGE_TEXTS_MAX:
         detail = f"There are more than {MESSAGE_TEXTS_MAX:,}, and each needs a request of its own."
         yield rules.TOO_MANY_TEXTS.at(place, detail, "write expressions of at most 50 characters, without `{% if %}`")
+    elif survey.way.is_too_long:
+        raise AssertionError("a form was chosen with a field that is too small")
     has_fields = any(variant.fields for variant in survey.way.form.variants)
     if not has_fields and any(rules.PLACEHOLDER.search(text) for text in texts):
         yield rules.LITERAL_PLACEHOLDER.at(place, "A rendered text holds a merge field of the API.")

@@ -24,9 +24,9 @@ from octoplan.values.sms_size import Encoding, SizeColumns, split_parts
 @dataclass(frozen=True, slots=True)
 class Extreme:
     """
-    The longest or shortest message: most parts, then most units. `row` is the record of the contacts file.
+    The longest or shortest message: most parts, then most units, then first in the order of recipients, by `hash`.
 
-    `cuts` are the characters after which the next part begins.
+    `row` is the record of the contacts file, `cuts` are the characters after which the next part begins.
     """
 
     row: int
@@ -34,6 +34,7 @@ class Extreme:
     segments: int
     encoding: Encoding
     cuts: tuple[int, ...] = ()
+    hash: int = field(default=0, repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +99,7 @@ class Tally:
         if ucs2:
             self.characters += guilty_characters(pieces, size.ucs2)
         self.costs.add(rows.column("country"), size, sent, rendered)
-        self._add_extremes(rows.column("row"), size, pieces)
+        self._add_extremes(rows, size, pieces)
         self._add_renderings(pieces, rows.num_rows)
 
     def _add_renderings(self, pieces: Sequence[Piece], count: int) -> None:
@@ -117,12 +118,12 @@ class Tally:
         """How many different renderings there are, by the number of their recipients; `None` for too many to count."""
         return None if self._rendered is None else dict(sorted(Counter(self._rendered.values()).items()))
 
-    def _add_extremes(self, row: pa.Int64Array, size: SizeColumns, pieces: Sequence[Piece]) -> None:
+    def _add_extremes(self, rows: pa.RecordBatch, size: SizeColumns, pieces: Sequence[Piece]) -> None:
         weight = pc.add(pc.shift_left(size.segments.cast(pa.int64()), 32), size.units)
         bounds = pc.min_max(weight)
-        shortest, longest = (_first(pc.equal(weight, bounds[end]), row, size, pieces) for end in ("min", "max"))
-        self.shortest = min(filter(None, (self.shortest, shortest)), key=lambda it: (it.segments, it.units, it.row))
-        self.longest = min(filter(None, (self.longest, longest)), key=lambda it: (-it.segments, -it.units, it.row))
+        shortest, longest = (_first(pc.equal(weight, bounds[end]), rows, size, pieces) for end in ("min", "max"))
+        self.shortest = min(filter(None, (self.shortest, shortest)), key=lambda it: (it.segments, it.units, it.hash))
+        self.longest = min(filter(None, (self.longest, longest)), key=lambda it: (-it.segments, -it.units, it.hash))
 
     def finish(self, ranks: Mapping[int, int]) -> MessageStatistics:
         """The figures, with text numbers replaced by their final ones."""
@@ -145,11 +146,13 @@ class Tally:
         )
 
 
-def _first(where: pa.BooleanArray, row: pa.Int64Array, size: SizeColumns, pieces: Sequence[Piece]) -> Extreme:
-    """Of equally long messages, the one that stands first in the file."""
-    least = pc.min(row.filter(where))
-    index = pc.index(row, least).as_py()
+def _first(where: pa.BooleanArray, rows: pa.RecordBatch, size: SizeColumns, pieces: Sequence[Piece]) -> Extreme:
+    """Of equally long messages, the first in the order of recipients."""
+    hashes = rows.column("hash")
+    least = pc.min(hashes.filter(where))
+    index = pc.index(hashes, least).as_py()
     encoding: Encoding = "UCS-2" if size.ucs2[index].as_py() else "GSM-7"
     text = "".join(piece if isinstance(piece, str) else piece.text(index) for piece in pieces)
     cuts = tuple(accumulate(len(part) for part in split_parts(text)[:-1]))
-    return Extreme(least.as_py(), size.units[index].as_py(), size.segments[index].as_py(), encoding, cuts)
+    row, units, segments = (each[index].as_py() for each in (rows.column("row"), size.units, size.segments))
+    return Extreme(row, units, segments, encoding, cuts, least.as_py())

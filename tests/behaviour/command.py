@@ -8,10 +8,14 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
+from tests.behaviour.warm import READ_AT_START, Warm
+
 ENDS_WITHIN_S: Final = 120.0
+WORDS: Final = (sys.executable, "-m", "octoplan")
 _KEPT: Final = ("PATH", "COVERAGE_")
 """What a command inherits from the test run; everything else could change its answer (CI, NO_COLOR, OCTOPLAN_…)."""
 
@@ -49,7 +53,11 @@ class Octoplan:
 
     def __call__(self, *arguments: str, code: int = 0, variables: Mapping[str, str] | None = None) -> Result:
         """Run a command to its end; `variables` are added to the environment of this call."""
-        return self.finish(self.start(*arguments, variables=variables), code)
+        environment = self.environment(variables)
+        if any(name.startswith(READ_AT_START) for name in environment):
+            return self.finish(self.start(*arguments, variables=variables), code)
+        words = self.words(*arguments)[len(WORDS) :]
+        return self._held_against(code, Result(*_warm().run(words, self.folder, environment, ENDS_WITHIN_S)))
 
     def start(self, *arguments: str, variables: Mapping[str, str] | None = None) -> subprocess.Popen[str]:
         """Start a command that a test wants to disturb."""
@@ -69,21 +77,22 @@ class Octoplan:
     def finish(self, process: subprocess.Popen[str], code: int) -> Result:
         """Wait for the end of a started command, and hold it against the exit code that is expected."""
         stdout, stderr = process.communicate(timeout=ENDS_WITHIN_S)
-        result = Result(process.returncode, stdout, stderr)
+        return self._held_against(code, Result(process.returncode, stdout, stderr))
+
+    def _held_against(self, code: int, result: Result) -> Result:
         self.results.append(result)
-        said = f"exit code {result.code}, expected {code}\n{stdout}\n{stderr}"
+        said = f"exit code {result.code}, expected {code}\n{result.output}"
         assert result.code == code, said
         assert "Traceback" not in result.output, said
         return result
 
     def words(self, *arguments: str) -> list[str]:
         """The command line."""
-        return [sys.executable, "-m", "octoplan", "-C", str(self.folder), *arguments]
+        return [*WORDS, "-C", str(self.folder), *arguments]
 
     def environment(self, variables: Mapping[str, str] | None = None) -> dict[str, str]:
         """The whole environment of a command."""
-        kept = {name: value for name, value in os.environ.items() if name.startswith(_KEPT)}
-        return kept | {"HOME": str(self.folder.parent)} | self.variables | dict(variables or {})
+        return _inherited() | {"HOME": str(self.folder.parent)} | self.variables | dict(variables or {})
 
     def close(self) -> None:
         """End what a failed test left running."""
@@ -91,3 +100,20 @@ class Octoplan:
             if process.poll() is None:
                 process.kill()
                 process.communicate()
+
+
+@cache
+def _warm() -> Warm:
+    """One for all tests of this process."""
+    return Warm(_inherited())
+
+
+def end_warm() -> None:
+    """At the end of the tests."""
+    if _warm.cache_info().currsize:
+        _warm().close()
+        _warm.cache_clear()
+
+
+def _inherited() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if name.startswith(_KEPT)}

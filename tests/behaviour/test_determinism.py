@@ -52,6 +52,8 @@ def planned(octoplan: Octoplan, **variables: str) -> dict[str, Any]:
         del campaign["file"], campaign["audience"]["path"]
         for exclusion in campaign["audience"]["exclusions"]:
             del exclusion["lines"]
+        for name in ("longest", "shortest"):
+            del campaign["message"][name]["line"]
         for unit in campaign["cost"]["unit_prices"]:
             del unit["at"]
         if campaign["schedule"]["send_at"] is None:

@@ -68,11 +68,20 @@ def test_a_good_run_leaves_no_trace_of_anybody(project: Project, octoplan: Octop
     reports = "junit=junit.xml,sarif=log.sarif,codequality=quality.json,dotenv=plan.env"
     octoplan("plan", "-o", "markdown=plan.md", "--report", reports, "--ci", "github")
     octoplan("apply", "plan.json", "--output", "json=report.json", "--output", "text")
-    for arguments in (("plan",), ("status",), ("show", "spring"), ("recover",), ("doctor",), ("lock", "check")):
+    for arguments in (
+        ("plan",),
+        ("status",),
+        ("show", "spring"),
+        ("recover",),
+        ("doctor",),
+        ("lock", "check"),
+        ("excluded", "spring"),
+    ):
         octoplan(*arguments)
     journal = ".octoplan/environments/live/state.db"
-    written = ("plan.json", "shown.json", "plan.html", "plan.md", "junit.xml", "log.sarif", "quality.json", "report.json")
-    require_no_trace(project, octoplan, *written, "octoplan.live.lock", journal)
+    plans = ("plan.json", "shown.json", "plan.html", "plan.md", "report.json")
+    reports_in = ("junit.xml", "log.sarif", "quality.json", "plan.env")
+    require_no_trace(project, octoplan, *plans, *reports_in, "octoplan.live.lock", journal)
 
 
 def test_a_run_that_goes_wrong_leaves_no_trace_either(
@@ -84,7 +93,8 @@ def test_a_run_that_goes_wrong_leaves_no_trace_either(
     refusal = {"kind": "refuse", "status": 400, "code": 117, "message": words}
     sandbox.faults(refusal, {"kind": "reset_after"})
     octoplan("apply", "--auto-approve", "--output", "json=report.json", code=10)
-    octoplan("plan", "--out", "plan.json", "-o", "html=plan.html", "-o", "markdown=plan.md", "--ci", "github", code=10)
+    pages = ("-o", "html=plan.html", "-o", "markdown=plan.md")
+    octoplan("plan", "--out", "plan.json", *pages, "--ci", "github", code=10)
     octoplan("status", code=10)
     octoplan("show", "spring")
     octoplan("recover", "b1_", "--mark-sent")

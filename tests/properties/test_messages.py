@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from itertools import accumulate
 
 import jinja2
 import orjson
@@ -9,7 +10,7 @@ import pyarrow as pa
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from octoplan.limits import UCS2_UNITS_MAX
+from octoplan.limits import TEMPLATE_LOOP_DEPTH_MAX, UCS2_UNITS_MAX
 from octoplan.messages.batches import bucket_bits, pack_batches
 from octoplan.messages.compose import MessageSource, compose_message, contact_column
 from octoplan.messages.evaluate import Values
@@ -68,14 +69,22 @@ def branches(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
     )
 
 
+def loop_depth(source: str) -> int:
+    """How deep loops are nested."""
+    steps = (1 if word == "for" else -1 for word in re.findall(r"{% (for|endfor)\b", source))
+    return max(accumulate(steps), default=0)
+
+
 LEAVES = st.one_of(
     *(WORDING, FIELDS, FIELDS),
     st.sampled_from(("{{ hello(first_name) }}", "{{ twice(city) }}", "{{ hello(code)|upper }}", "{{ x }}")),
     st.just("{% raw %}{{% endraw %}"),
 )
 PARTS = st.recursive(LEAVES, branches, max_leaves=12)
-TEMPLATES = st.lists(PARTS, min_size=1, max_size=7).map(
-    lambda parts: MACROS + "{% set x = last_name %}" + "".join(parts)
+TEMPLATES = (
+    st.lists(PARTS, min_size=1, max_size=7)
+    .map(lambda parts: MACROS + "{% set x = last_name %}" + "".join(parts))
+    .filter(lambda source: loop_depth(source) <= TEMPLATE_LOOP_DEPTH_MAX)
 )
 FEW = settings(max_examples=70, deadline=None)  # each compiles a template, which takes milliseconds
 AUDIENCES = st.lists(st.tuples(*(VALUES for _ in COLUMNS)), min_size=1, max_size=7)

@@ -129,13 +129,20 @@ def test_a_later_run_has_the_last_word(forge: Forge, thread: Open) -> None:
     assert forge.bodies == [f"{marker(9)}\nnew"]
 
 
-@pytest.mark.parametrize(("other", "left"), [(4, 5), (9, 9)])
-def test_two_runs_that_create_at_once_leave_one(forge: Forge, github: Open, other: int, left: int) -> None:
-    """Each looks again after it created; the words of the later run are those that stay."""
-    forge.in_between.append(f"{marker(other)}\nother")
-    put_comment(github, marker(5), "ours")
-    put_comment(github, marker(other), "other")  # what the other run does when it looks again
-    assert [read_marker(body) for body in forge.bodies] == [marker(left)]
+def test_who_creates_looks_again(forge: Forge, github: Open) -> None:
+    """An older run that had the same idea at the same moment loses its comment at once."""
+    forge.in_between.append(f"{marker(4)}\nother")
+    assert put_comment(github, marker(5), "ours") == "created"
+    assert forge.bodies == [f"{marker(5)}\nours"]
+
+
+def test_of_two_that_create_at_once_the_later_run_has_the_last_word(forge: Forge, github: Open) -> None:
+    """We leave its comment to it; when it looks again, the oldest comment gets its words and the other goes."""
+    forge.in_between.append(f"{marker(9)}\nother")
+    assert put_comment(github, marker(5), "ours") == "left"
+    assert f"{marker(9)}\nother" in forge.bodies
+    put_comment(github, marker(9), "other")
+    assert forge.bodies == [f"{marker(9)}\nother"]
 
 
 def test_many_runs_at_the_same_time_leave_one(forge: Forge, github: Open) -> None:
@@ -143,13 +150,14 @@ def test_many_runs_at_the_same_time_leave_one(forge: Forge, github: Open) -> Non
     start = threading.Barrier(8)
 
     def run(number: int) -> None:
+        thread = github()
         start.wait()
-        put_comment(github, marker(number), f"run {number}")
+        put_comment(lambda: thread, marker(number), f"run {number}")
 
-    threads = [threading.Thread(target=run, args=(number,)) for number in range(8)]
-    for each in threads:
+    runs = [threading.Thread(target=run, args=(number,)) for number in range(8)]
+    for each in runs:
         each.start()
-    for each in threads:
+    for each in runs:
         each.join()
     assert len(forge.comments) == 1
 

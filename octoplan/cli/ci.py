@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import secrets
 from collections.abc import Callable, Sequence
@@ -117,15 +118,15 @@ class CiRun:
 
     def __enter__(self) -> CiRun:
         if self.ci == "github":
-            # Until the end GitHub takes no line for a command to it: a campaign's text could look like one.
-            click.echo(f"::stop-commands::{self.token}", err=True)
+            # Until the end, errors shown after this block included, GitHub takes no line for a command to it: a
+            # campaign's text could look like one.
+            self._stop_commands()
+            atexit.register(self._resume_commands)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self.ci == "github":
-            click.echo(f"::{self.token}::", err=True)
         if isinstance(error, OctoplanError):
             self._fail(error)
         elif error is not None:
@@ -167,13 +168,21 @@ class CiRun:
         """GitHub's files and lines; a file that cannot be written is no reason to fail."""
         if self.ci != "github":
             return
+        self._resume_commands()
         for line in annotation_lines(self._checked()):
             click.echo(line, err=True)
+        self._stop_commands()
         if self.summary is not None:
             _append("GITHUB_STEP_SUMMARY", self.summary(limits.GITHUB_SUMMARY_BYTES_MAX))
         if self.command == "plan":
             values = figures(self.plan, self.exit_code, self.plan_file)
             _append("GITHUB_OUTPUT", github_output(values, self.token))
+
+    def _stop_commands(self) -> None:
+        click.echo(f"::stop-commands::{self.token}", err=True)
+
+    def _resume_commands(self) -> None:
+        click.echo(f"::{self.token}::", err=True)
 
     def _write_reports(self) -> None:
         checked = self._checked()

@@ -108,6 +108,10 @@ def test_no_text_of_a_campaign_is_a_command_to_the_runner(
     result = octoplan("plan", "-o", "text", variables=runner)
     assert "##[add-mask]" in result.stdout
     assert commands(result) == []
+    project.campaign("spring", type="##[error]owned")
+    result = octoplan("plan", code=3, variables=runner)
+    assert "##[error]owned" in result.stderr
+    assert [line.partition(" file=")[0] for line in commands(result)] == ["::error"]
 
 
 def test_standard_output_stays_what_was_asked_for(octoplan: Octoplan, runner: dict[str, str]) -> None:

@@ -11,8 +11,10 @@ from typing import Final
 
 from octoplan import __version__
 from octoplan.diagnostics import ExitCode, Finding
+from octoplan.plan.compare import Comparison
 from octoplan.plan.model import Action, ActionKind, Plan
 from octoplan.values.amount import render_amount
+from octoplan.views.comparison_text import change_lines, describe_side, total_words
 from octoplan.views.cost_text import cost_notes
 from octoplan.views.markdown import RED, Block, cell, code, fit, folded, quote, row
 from octoplan.views.marks import Piece
@@ -27,10 +29,13 @@ _NOTICE: Final = "`octoplan plan` shows all of it."
 _WHY, _ROWS, _FINDINGS, _TEXTS, _DETAILS = range(1, 6)
 
 
-def render_plan_markdown(plan: Plan, *, bytes_max: int) -> str:
-    """The page, of at most so many bytes as long as the figures of the whole fit."""
-    view = plan_view(plan)
-    return fit(list(_blocks(view)), bytes_max, _NOTICE)
+def render_plan_markdown(plan: Plan, comparison: Comparison | None = None, *, bytes_max: int) -> str:
+    """
+    The page, of at most so many bytes as long as the figures of the whole fit.
+
+    `comparison` is with the plan of the base branch: how much more is sent, and what is different in each campaign.
+    """
+    return fit(list(_blocks(plan_view(plan), comparison)), bytes_max, _NOTICE)
 
 
 def render_failure_markdown(
@@ -42,9 +47,12 @@ def render_failure_markdown(
     return fit([Block(head), *_findings(list(findings))], bytes_max, _NOTICE)
 
 
-def _blocks(view: PlanView) -> Iterator[Block]:
+def _blocks(view: PlanView, comparison: Comparison | None) -> Iterator[Block]:
     plan = view.plan
-    yield Block(_title(view) + _headline(view))
+    delta = ""
+    if comparison is not None:
+        delta = f"Beside {code(describe_side(comparison.before))}:  \n{code(total_words(comparison))}\n\n"
+    yield Block(_title(view) + delta + _headline(view))
     yield from _reasons(view.campaigns)
     if view.campaigns:
         yield Block("\n" + _HEAD)
@@ -53,6 +61,7 @@ def _blocks(view: PlanView) -> Iterator[Block]:
         people = count(sum(action.sent_recipients for action in view.sent), "recipient")
         yield Block(f"\n`=` {count(len(view.sent), 'campaign')} sent before, to {people}.\n")
     yield from _findings(plan.findings)
+    yield from _changes(comparison)
     for each in view.campaigns:
         yield from _campaign(each)
     if view.notes:
@@ -126,6 +135,14 @@ def _findings(findings: Sequence[Finding]) -> Iterator[Block]:
         hint = f" hint: {code(found.hint)}" if found.hint else ""
         text = f"- **{found.severity.capitalize()}** {code(found.code)}{place}: {code(found.detail)}{hint}\n"
         yield Block(text, _FINDINGS, "findings")
+
+
+def _changes(comparison: Comparison | None) -> Iterator[Block]:
+    """What is different from the other plan, campaign by campaign."""
+    for change in comparison.campaigns if comparison else ():
+        lines = _listed(f"{label}: {code(text)}" for label, text in change_lines(change))
+        head = f"**{change.kind.capitalize()}** {code(change.campaign)}"
+        yield Block(f"\n{head}\n\n{lines}", _TEXTS, "changes")
 
 
 # --- one campaign ----------------------------------------------------------------------------------------------------

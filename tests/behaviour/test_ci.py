@@ -179,6 +179,20 @@ def test_the_page_of_a_real_plan_is_markdown(octoplan: Octoplan) -> None:
     assert html.count("<details>") == html.count("</details>") == 2
 
 
+def test_the_page_tells_what_is_different(project: Project, octoplan: Octoplan) -> None:
+    """Beside the plan of the base branch: the whole, then each campaign, its text word by word."""
+    octoplan("plan", "--out", "base.json")
+    octoplan("plan", "--compare", "base.json", "-o", "markdown=same.md")
+    assert "`Nothing is different.`" in (project.root / "same.md").read_text()
+    project.campaign(
+        "spring", message={"template": "Salut {{ first_name }} <b> `x`. STOP au XXXXX"}, limits={"max_cost": 1}
+    )
+    page = octoplan("plan", "--compare", "base.json", "-o", "markdown").stdout
+    assert page.splitlines()[2].startswith("Beside `base.json: sandbox, ")
+    assert "**Changed** `spring`" in page
+    assert "<b>" not in FORGE.render(page)
+
+
 # --- comment ---------------------------------------------------------------------------------------------------------
 
 

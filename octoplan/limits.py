@@ -176,6 +176,23 @@ LANES_MAX: Final = 32
 RETRY_AFTER_MAX_S: Final = 300.0
 """A longer Retry-After ends the run instead of holding the lease."""
 
+# --- pages and comments in a forge -----------------------------------------------------------------------------------
+GITHUB_COMMENT_BYTES_MAX: Final = 64_000
+"""GitHub takes 65,536 characters; the rest is for the marker and the foot of the comment."""
+GITLAB_NOTE_BYTES_MAX: Final = 990_000
+"""GitLab takes 1,000,000 characters."""
+GITHUB_SUMMARY_BYTES_MAX: Final = 1_000_000
+"""GitHub takes 1 MiB a step, and drops all of it if there is more."""
+FORGE_EVENT_BYTES_MAX: Final = 32 * 1024 * 1024
+"""The file about the event that started a run; GitHub sends none over 25 MB."""
+FORGE_RESPONSE_BYTES_MAX: Final = 32 * 1024 * 1024
+"""One page of comments, each as long as comments may be."""
+FORGE_PAGES_MAX: Final = 200
+FORGE_TRIES_MAX: Final = 5
+FORGE_REQUEST_TIME_MAX_S: Final = 60.0
+FORGE_WAIT_MAX_S: Final = 60.0
+"""A forge that asks to wait longer is not waited for: the job costs more than the comment."""
+
 # --- sending hours ---------------------------------------------------------------------------------------------------
 WINDOW_SEARCH_DAYS: Final = 31
 """How far ahead the next permitted slot is looked for: the longest run of Sundays and holidays is five days."""

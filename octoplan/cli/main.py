@@ -32,6 +32,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "excluded": "Show the rows that get no message, and why",
     "plan": "Show what apply would do, to whom and for how much",
     "diff": "What is different between two git revisions",
+    "comment": "Put the plan on the pull request",
     "apply": "Do what the plan shows: send, and record tickets",
     "status": "What was sent, what is open, who holds the lease",
     "show": "Everything that is known of one campaign",

@@ -325,18 +325,23 @@ def owner_name() -> str:
     return os.environ.get("GITHUB_ACTOR") or os.environ.get("GITLAB_USER_LOGIN") or getpass.getuser()
 
 
-def new_run(clock: Clock) -> Holder:
-    """Name this run, as the lease and the journal will show it."""
+def run_url() -> str | None:
+    """Where a person sees this run of a CI system."""
     variables = ("GITHUB_SERVER_URL", "GITHUB_REPOSITORY", "GITHUB_RUN_ID")
     server, repository, job = (os.environ.get(name) for name in variables)
     github = f"{server}/{repository}/actions/runs/{job}" if server and repository and job else None
+    return os.environ.get("CI_JOB_URL") or github
+
+
+def new_run(clock: Clock) -> Holder:
+    """Name this run, as the lease and the journal will show it."""
     return Holder(
         run=f"r_{secrets.token_hex(6)}",
         owner=owner_name(),
         host=socket.gethostname(),
         pid=os.getpid(),
         since=clock.now(),
-        url=os.environ.get("CI_JOB_URL") or github,
+        url=run_url(),
     )
 
 

@@ -101,6 +101,8 @@ class Run:
         self.is_cancelled = threading.Event()
         self._definitions: dict[str, dict[str, Any]] = document["jobs"]
         self._running: subprocess.Popen[str] | None = None
+        self._said = ""
+        self._saying = threading.Condition()
 
     def all_jobs(self) -> None:
         """One job after another, in the order of the file."""
@@ -128,9 +130,9 @@ class Run:
 
     def cancel(self) -> None:
         """Cancel what runs, as GitHub does: the first two signals reach the shell of the step and nobody else."""
-        self.is_cancelled.set()
         process = self._running
         assert process is not None
+        self.is_cancelled.set()
         for told, wait_s in ((signal.SIGINT, SIGINT_FOR_S), (signal.SIGTERM, SIGTERM_FOR_S)):
             process.send_signal(told)
             with contextlib.suppress(subprocess.TimeoutExpired):
@@ -149,13 +151,25 @@ class Run:
             stderr=subprocess.STDOUT,
             encoding="utf-8",
             start_new_session=True,
-        ) as self._running:
-            try:
-                said, _ = self._running.communicate(timeout=STEP_MAX_S)
-            finally:
-                with contextlib.suppress(ProcessLookupError):
-                    os.killpg(self._running.pid, signal.SIGKILL)
-            return self._running.returncode, said
+        ) as process:
+            self._running = process
+            watchdog = threading.Timer(STEP_MAX_S, os.killpg, (process.pid, signal.SIGKILL))
+            watchdog.start()
+            assert process.stdout is not None
+            said = "".join(self._heard(line) for line in process.stdout)
+            watchdog.cancel()
+            return process.wait(), said
+
+    def await_said(self, words: str) -> None:
+        """Return when a step has said this."""
+        with self._saying:
+            assert self._saying.wait_for(lambda: words in self._said, STEP_MAX_S), self._said
+
+    def _heard(self, line: str) -> str:
+        with self._saying:
+            self._said += line
+            self._saying.notify_all()
+        return line
 
     def _github(self) -> dict[str, Any]:
         return {

@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test browser database lint format schemas lock bench bench-messages phones prove clean
+.PHONY: help demo test workflows browser database lint format schemas lock bench bench-messages phones prove clean
 
 help: ## Show the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
@@ -22,6 +22,9 @@ test: $(VENV)/.dev browser database ## Run every test, linter and type check
 	$(BIN)/coverage run -m pytest -n 2 --dist worksteal
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
+
+workflows: $(VENV)/.dev ## Carry out the action and the example workflows step by step, and install the action for real
+	$(BIN)/python -m pytest -v -m "" tests/workflows
 
 # Pages are looked at in a real browser. Debian has Chromium as a package; Ubuntu only as a snap, which containers cannot run.
 browser: $(VENV)/.dev

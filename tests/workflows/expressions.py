@@ -1,4 +1,4 @@
-"""The part of GitHub's expressions that the examples use: paths, text, `==`, `!=`, `!`, `&&`, `||`, and status functions."""
+"""What the examples use of GitHub's expressions: paths, text, `==`, `!=`, `!`, `&&`, `||`, and status functions."""
 
 from __future__ import annotations
 

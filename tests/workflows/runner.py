@@ -3,7 +3,7 @@ A small GitHub: runs workflow files as its runners do, with real bash, real git 
 
 - Each job has a folder, home and `$RUNNER_TEMP` of its own, and nothing of this machine but its programs. Python and
   octoplan are there only after the steps that bring them.
-- A job can do what its `permissions` and `secrets` allow and no more: without `contents: write` git cannot push, without
+- A job can do what its `permissions` allow and no more: without `contents: write` git cannot push, without
   `pull-requests: write` its token is refused.
 - A cancelled run gets SIGINT, after 7.5 s SIGTERM, after 2.5 s more SIGKILL; the first two go to the shell alone.
 - `concurrency`, `environment` and time limits are not played; runs start when the test says so.
@@ -76,7 +76,7 @@ class GitHub:
     def start(self, workflow: str, event: Event, *, is_fork: bool = False) -> Run:
         """Begin a run of an example, to be carried out by `all_jobs` or job by job. A fork's has no secrets."""
         number = next(self._numbers)
-        document = yaml.safe_load((ROOT / "examples/github" / workflow).read_text(encoding="utf-8"))
+        document: dict[Any, Any] = yaml.safe_load((ROOT / "examples/github" / workflow).read_text(encoding="utf-8"))
         return Run(self, document, event, number, {} if is_fork else self.secrets)
 
     def run(self, workflow: str, event: Event, *, is_fork: bool = False) -> Run:
@@ -90,7 +90,7 @@ class Run:
     """One run of a workflow and its attempts: its jobs by name, as they ended last."""
 
     def __init__(
-        self, github: GitHub, document: dict[str, Any], event: Event, number: int, secrets: Mapping[str, str]
+        self, github: GitHub, document: dict[Any, Any], event: Event, number: int, secrets: Mapping[str, str]
     ) -> None:
         # YAML 1.1 reads the key `on` as true.
         assert event.name in document[True], f"{event.name} does not start this workflow"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -96,3 +97,19 @@ def test_the_action_knows_only_commands_that_there_are() -> None:
     asked = {step["with"]["command"] for _, step in steps() if "command" in step.get("with", {})}
     assert asked == {"validate", "plan", "apply", "status"}
     assert asked <= set(COMMANDS)
+
+
+@pytest.mark.install
+def test_the_action_can_be_installed(tmp_path: Path) -> None:
+    """Its own script brings a command that works, into a Python that has nothing."""
+    subprocess.run([sys.executable, "-m", "venv", str(tmp_path)], check=True)
+    (script,) = (step["run"] for step in load(ACTION)["runs"]["steps"] if step.get("name") == "Install octoplan")
+    environment = {
+        **{name: value for name, value in os.environ.items() if name.startswith(("PIP_", "HOME"))},
+        "PATH": f"{tmp_path}/bin:/usr/bin:/bin",
+        "ACTION_PATH": str(ROOT),
+        "EXTRAS": "postgres",
+    }
+    subprocess.run(["bash", "-e", "-c", script], env=environment, check=True)
+    done = subprocess.run([str(tmp_path / "bin/octoplan"), "--version"], capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("octoplan")

@@ -131,7 +131,7 @@ def test_two_merges_at_once(shop: Shop) -> None:
 
 
 def test_a_forks_pull_request_is_checked_without_secrets(shop: Shop) -> None:
-    """Its campaigns are validated and planned offline, with nothing but the files; no comment, no question to the API."""
+    """Its campaigns are validated and planned offline, from the files alone; no comment, no question to the API."""
     shop.branch("spring")
     shop.project.campaign("spring")
     run = shop.github.run("plan.yml", shop.pull_request(repository="somebody/shop"), is_fork=True)

@@ -17,7 +17,8 @@ from octoplan.cli.main import COMMANDS
 from tests.workflows.runner import ROOT
 
 BIN: Final = Path(sys.executable).parent
-GITHUB: Final = sorted((ROOT / "examples/github").glob("*.yml"))
+EXAMPLES: Final = ROOT / "examples/github"
+GITHUB: Final = sorted(EXAMPLES.glob("*.yml"))
 ACTION: Final = ROOT / "action.yml"
 SCHEMAS: Final = {
     "vendor.github-actions": [ACTION],
@@ -113,3 +114,19 @@ def test_the_action_can_be_installed(tmp_path: Path) -> None:
     subprocess.run(["bash", "-e", "-c", script], env=environment, check=True)
     done = subprocess.run([str(tmp_path / "bin/octoplan"), "--version"], capture_output=True, text=True, check=True)
     assert done.stdout.startswith("octoplan")
+
+
+def test_the_guide_shows_the_files_as_they_are() -> None:
+    """A file in the guide is the one in `examples`, and every example is linked."""
+    guide = (ROOT / "docs/guides/ci.md").read_text(encoding="utf-8")
+    shown = re.findall(r"^`([\w.-]+)`:\n\n```yml\n(.*?)^```$", guide, re.DOTALL | re.MULTILINE)
+    assert [name for name, text in shown if text != (EXAMPLES / name).read_text(encoding="utf-8")] == []
+    assert shown
+    examples = [str(file.relative_to(ROOT)) for file in sorted((ROOT / "examples").rglob("*.yml"))]
+    assert [name for name in examples if f"(../../{name})" not in guide] == []
+
+
+def test_the_guide_names_every_input() -> None:
+    """Who writes a workflow need not read the action."""
+    guide = (ROOT / "docs/guides/ci.md").read_text(encoding="utf-8")
+    assert [name for name in load(ACTION)["inputs"] if f"`{name}`" not in guide] == []

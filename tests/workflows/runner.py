@@ -28,7 +28,7 @@ import yaml
 
 from tests.forge_server import TOKEN
 from tests.workflows.expressions import Context, Status, fill, holds
-from tests.workflows.uses import OURS, REPOSITORY, USES, Workplace
+from tests.workflows.uses import OURS, REPOSITORY, USES, empty_place, inherited
 
 ROOT: Final = Path(__file__).parents[2]
 STEP_MAX_S: Final = 120.0
@@ -189,14 +189,12 @@ class _Attempt:
     """A job on its way: its folders, variables, and what its steps have left for those after them."""
 
     def __init__(self, run: Run, definition: dict[str, Any], job: Job, context: Context) -> None:
-        folder = run.github.folder / f"run-{run.number}" / f"{len(list(run.artifacts.parent.glob('job-*')))}"
-        folder = folder.with_name(f"job-{folder.name}")
+        folder = run.artifacts.with_name(f"job-{len(list(run.artifacts.parent.glob('job-*')))}")
         allowed = definition.get("permissions", {})
         self._run, self._definition, self._job = run, definition, job
-        self._place = Workplace(
-            folder, run.github.remote, run.event.sha, run.event.ref, run.artifacts, allowed.get("contents")
+        self._place = empty_place(
+            folder, run.github.remote, run.event.sha, allowed.get("contents"), artifacts=run.artifacts
         )
-        self._place.make()
         self._token = TOKEN if allowed.get("pull-requests") == "write" else _POWERLESS
         self._values = {
             **context.values,
@@ -269,12 +267,7 @@ class _Attempt:
 
     def _environment(self) -> dict[str, str]:
         run, folder = self._run, self._place.folder
-        added = [line for line in (folder / "path").read_text().splitlines() if line]
-        kept = {name: value for name, value in os.environ.items() if name.startswith("COVERAGE_")}
-        return kept | {
-            "PATH": os.pathsep.join([*reversed(added), "/usr/local/bin", "/usr/bin", "/bin"]),
-            "HOME": str(folder / "home"),
-            "LC_ALL": "C.UTF-8",
+        return inherited(self._place) | {
             "CI": "true",
             "GITHUB_ACTIONS": "true",
             "GITHUB_API_URL": run.github.api_url,

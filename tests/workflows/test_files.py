@@ -19,10 +19,12 @@ from tests.workflows.runner import ROOT
 BIN: Final = Path(sys.executable).parent
 EXAMPLES: Final = ROOT / "examples/github"
 GITHUB: Final = sorted(EXAMPLES.glob("*.yml"))
+GITLAB: Final = ROOT / "examples/gitlab/.gitlab-ci.yml"
 ACTION: Final = ROOT / "action.yml"
 SCHEMAS: Final = {
     "vendor.github-actions": [ACTION],
     "vendor.github-workflows": GITHUB,
+    "vendor.gitlab-ci": [GITLAB],
 }
 
 
@@ -54,7 +56,8 @@ def test_the_files_are_what_their_schemas_say(schema: str) -> None:
 def test_shellcheck_finds_nothing() -> None:
     """In any script, each read as the shell that carries it out."""
     scripts = [step["run"] for _, step in steps() if "run" in step]
-    assert len(scripts) > 3
+    scripts += ["\n".join(job["script"]) for job in load(GITLAB).values() if "script" in job]
+    assert len(scripts) > 8
     for script in scripts:
         words = [str(BIN / "shellcheck"), "--shell=bash", "--exclude=SC2148", "-"]
         done = subprocess.run(words, input=script, capture_output=True, text=True, check=False)
@@ -122,8 +125,8 @@ def test_the_guide_shows_the_files_as_they_are() -> None:
     shown = re.findall(r"^`([\w.-]+)`:\n\n```yml\n(.*?)^```$", guide, re.DOTALL | re.MULTILINE)
     assert [name for name, text in shown if text != (EXAMPLES / name).read_text(encoding="utf-8")] == []
     assert shown
-    examples = [str(file.relative_to(ROOT)) for file in sorted((ROOT / "examples").rglob("*.yml"))]
-    assert [name for name in examples if f"(../../{name})" not in guide] == []
+    linked = [f"../../{file.relative_to(ROOT)}" for file in (*GITHUB, GITLAB)]
+    assert [name for name in linked if f"({name})" not in guide] == []
 
 
 def test_the_guide_names_every_input() -> None:

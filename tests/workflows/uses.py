@@ -1,7 +1,8 @@
-"""What the examples use of others' actions, as far as they use it, on a folder instead of GitHub's servers."""
+"""The place where a job runs, and what the examples use of others' actions, on a folder instead of GitHub's servers."""
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 from collections.abc import Callable, Mapping
@@ -32,10 +33,9 @@ class Workplace:
     folder: Path
     remote: Path
     sha: str
-    ref: str
-    artifacts: Path
     contents: str | None
     """The permission: `read`, `write` or none."""
+    artifacts: Path | None = None
 
     @property
     def workspace(self) -> Path:
@@ -47,14 +47,24 @@ class Workplace:
         """`$RUNNER_TEMP`."""
         return self.folder / "temp"
 
-    def make(self) -> None:
-        """As the job finds them: empty."""
-        for part in ("workspace", "temp", "home", "tools"):
-            (self.folder / part).mkdir(parents=True)
-        (self.folder / "path").touch()
+
+def empty_place(folder: Path, remote: Path, sha: str, contents: str | None, artifacts: Path | None = None) -> Workplace:
+    """The folders as a job finds them."""
+    for part in ("workspace", "temp", "home", "tools"):
+        (folder / part).mkdir(parents=True)
+    (folder / "path").touch()
+    return Workplace(folder, remote, sha, contents, artifacts)
 
 
-def _checkout(place: Workplace, given: Mapping[str, str]) -> str:
+def inherited(place: Workplace) -> dict[str, str]:
+    """What a job gets of this machine: its programs, and what steps have put before them."""
+    added = (place.folder / "path").read_text().splitlines()
+    kept = {name: value for name, value in os.environ.items() if name.startswith("COVERAGE_")}
+    path = os.pathsep.join([*reversed(added), "/usr/local/bin", "/usr/bin", "/bin"])
+    return kept | {"PATH": path, "HOME": str(place.folder / "home"), "LC_ALL": "C.UTF-8"}
+
+
+def checkout(place: Workplace, given: Mapping[str, str]) -> str:
     """One commit of the remote, detached; afterwards git can do there what the job may."""
     assert place.contents in ("read", "write")
     url = place.remote.as_uri()
@@ -69,7 +79,7 @@ def _checkout(place: Workplace, given: Mapping[str, str]) -> str:
     return ""
 
 
-def _setup_python(place: Workplace, given: Mapping[str, str]) -> str:
+def setup_python(place: Workplace, given: Mapping[str, str]) -> str:
     """A Python without octoplan, first in the path."""
     assert given["python-version"]
     python = place.folder / "tools/python"
@@ -81,6 +91,7 @@ def _setup_python(place: Workplace, given: Mapping[str, str]) -> str:
 
 def _upload(place: Workplace, given: Mapping[str, str]) -> str:
     """Files of the workspace, kept under a name that is used once unless it says `overwrite`."""
+    assert place.artifacts is not None
     kept = place.artifacts / given["name"]
     if given.get("overwrite") == "true":
         shutil.rmtree(kept, ignore_errors=True)
@@ -94,13 +105,14 @@ def _upload(place: Workplace, given: Mapping[str, str]) -> str:
 
 def _download(place: Workplace, given: Mapping[str, str]) -> str:
     """The files of one artifact, into the workspace."""
+    assert place.artifacts is not None
     shutil.copytree(place.artifacts / given["name"], place.workspace, dirs_exist_ok=True)
     return ""
 
 
 USES: Final[Mapping[str, Callable[[Workplace, Mapping[str, str]], str]]] = {
-    "actions/checkout": _checkout,
-    "actions/setup-python": _setup_python,
+    "actions/checkout": checkout,
+    "actions/setup-python": setup_python,
     "actions/upload-artifact": _upload,
     "actions/download-artifact": _download,
 }

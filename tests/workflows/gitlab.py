@@ -47,7 +47,7 @@ class Pipeline:
     @property
     def jobs(self) -> dict[str, str]:
         """The jobs that the rules let in, and when they start: `on_success` or `manual`."""
-        found = {}
+        found: dict[str, str] = {}
         for name, job in self._document.items():
             if name not in _GENERAL:
                 rules = [rule for rule in job["rules"] if self._holds(rule["if"])]

@@ -31,7 +31,7 @@ from tests.workflows.expressions import Context, Status, fill, holds
 from tests.workflows.uses import OURS, REPOSITORY, USES, empty_place, inherited
 
 ROOT: Final = Path(__file__).parents[2]
-STEP_MAX_S: Final = 120.0
+STEP_MAX_S: Final = 60.0
 SIGINT_FOR_S: Final = 7.5
 SIGTERM_FOR_S: Final = 2.5
 _SHELLS: Final = {None: ("bash", "-e"), "bash": ("bash", "--noprofile", "--norc", "-eo", "pipefail")}
@@ -99,6 +99,7 @@ class Run:
         self.attempt = 1
         self.artifacts = github.folder / f"run-{number}" / "artifacts"
         self.is_cancelled = threading.Event()
+        self.is_gone = threading.Event()
         self._definitions: dict[str, dict[str, Any]] = document["jobs"]
         self._running: subprocess.Popen[str] | None = None
         self._said = ""
@@ -113,6 +114,7 @@ class Run:
         """What the button "Re-run job" does: the same commit, and the artifacts and outputs of the other jobs."""
         self.attempt += 1
         self.is_cancelled.clear()
+        self.is_gone.clear()
         return self.job(name)
 
     def job(self, name: str) -> Job:
@@ -140,6 +142,12 @@ class Run:
                 return
         os.killpg(process.pid, signal.SIGKILL)
 
+    def vanish(self) -> None:
+        """The machine of the job is gone, without a word to anybody."""
+        assert self._running is not None
+        self.is_gone.set()
+        os.killpg(self._running.pid, signal.SIGKILL)
+
     def call(self, words: list[str], folder: Path, environment: Mapping[str, str]) -> tuple[int, str]:
         """Run a step's script; its exit code, and what it said on both streams."""
         with subprocess.Popen(
@@ -160,10 +168,11 @@ class Run:
             watchdog.cancel()
             return process.wait(), said
 
-    def await_said(self, words: str) -> None:
-        """Return when a step has said this."""
+    def await_said(self, words: str) -> str:
+        """The line in which a step says this; returns as soon as it is there."""
         with self._saying:
             assert self._saying.wait_for(lambda: words in self._said, STEP_MAX_S), self._said
+            return next(line for line in self._said.splitlines() if words in line)
 
     def _heard(self, line: str) -> str:
         with self._saying:
@@ -216,6 +225,8 @@ class _Attempt:
         """Steps of a job or of a composite action; `values` holds their `steps`, which each adds its outputs to."""
         status: Status = "success"
         for step in steps:
+            if self._run.is_gone.is_set():
+                return "failure"
             assert step.keys() <= _STEP_KEYS, f"unknown: {step.keys() - _STEP_KEYS}"
             status = "cancelled" if self._run.is_cancelled.is_set() else status
             context = Context({**self._values, **values}, status)

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
+from tests.behaviour.command import Octoplan
 from tests.behaviour.gate import Moment
 from tests.behaviour.project import PEOPLE
 from tests.git_repositories import git
 from tests.workflows.conftest import SECRETS, Shop
-from tests.workflows.runner import Event, Run
+from tests.workflows.runner import Event, Job, Run
 
 
 @contextlib.contextmanager
-def running(run: Run, job: str) -> Iterator[None]:
+def running(start: Callable[[str], Job], name: str) -> Iterator[None]:
     """A job that goes on while the block does; the block ends when both have."""
-    thread = threading.Thread(target=run.job, args=(job,))
+    thread = threading.Thread(target=start, args=(name,))
     thread.start()
     try:
         yield
@@ -99,7 +101,7 @@ def test_a_cancelled_job_is_finished_by_its_second_run(shop: Shop) -> None:
     run = shop.github.start("apply.yml", merged(shop, "spring"))
     run.job("plan")
     shop.gate.hold(Moment.ANSWER)
-    with running(run, "apply"):
+    with running(run.job, "apply"):
         shop.gate.await_held()
         cancelling = threading.Thread(target=run.cancel)
         cancelling.start()
@@ -113,6 +115,29 @@ def test_a_cancelled_job_is_finished_by_its_second_run(shop: Shop) -> None:
     shop.require_once(len(PEOPLE))
 
 
+def test_a_runner_that_vanishes(shop: Shop) -> None:
+    """
+    Its lease stays. The job that is run again waits and names the run; once somebody takes the lease away it goes on.
+
+    It repeats the request whose answer nobody heard, and hears that it was obeyed.
+    """
+    run = shop.github.start("apply.yml", merged(shop, "spring"))
+    run.job("plan")
+    shop.gate.hold(Moment.ANSWER)
+    with running(run.job, "apply"):
+        shop.gate.await_held()
+        run.vanish()
+        shop.gate.drop()
+    assert run.jobs["apply"].codes["octoplan"] == -9
+    with running(run.again, "apply"):
+        said = run.await_said("waiting up to 600 s for the lease")
+        (dead,) = re.findall(r"held by run (r_\w+)", said)
+        laptop = Octoplan(shop.laptop, SECRETS)
+        assert f"{dead} has no lease any more" in laptop("state", "unlock", dead, "--env", "production").stdout
+    assert run.jobs["apply"].codes["octoplan"] == 0
+    shop.require_once(len(PEOPLE))
+
+
 def test_two_merges_at_once(shop: Shop) -> None:
     """Both were planned before either is applied: the second waits for the lease, then sends only what is its own."""
     first = shop.github.start("apply.yml", merged(shop, "spring", batch_size=5))
@@ -121,9 +146,9 @@ def test_two_merges_at_once(shop: Shop) -> None:
     for run in (first, second):
         run.job("plan")
     shop.gate.hold(Moment.ANSWER)
-    with running(first, "apply"):
+    with running(first.job, "apply"):
         shop.gate.await_held()
-        with running(second, "apply"):
+        with running(second.job, "apply"):
             second.await_said("waiting up to 600 s for the lease")
             shop.gate.release()
     assert results(first) == results(second) == {"plan": "success", "apply": "success"}

@@ -62,26 +62,29 @@ output_option = _option(KINDS)
 plan_output_option = _option(PLAN_KINDS)
 
 
-def require_one_stdout(outputs: Sequence[Output]) -> Sequence[Output]:
+def require_one_stdout(outputs: Sequence[Output], *, is_taken: bool = False) -> Sequence[Output]:
     """
-    The outputs, `text` if none was asked for.
+    The outputs, `text` if none was asked for and standard output is not taken by something else.
 
     :raises InvalidInput: if two would be mixed on standard output.
     """
-    if sum(output.path is None for output in outputs) > 1:
+    if is_taken + sum(output.path is None for output in outputs) > 1:
         raise InvalidInput(
             "only one output can go to standard output", hint="give the others a file: `--output json=plan.json`"
         )
-    return outputs or (Output("text", None),)
+    return outputs or (() if is_taken else (Output("text", None),))
 
 
-def emit(outputs: Sequence[Output], renderers: Renderers, *, sent: bool = False) -> None:
+def emit(
+    outputs: Sequence[Output], renderers: Renderers, *, sent: bool = False, failed_before: str | None = None
+) -> None:
     """
-    Write every output.
+    Write every output. `failed_before` is why another one could not be written.
 
     :raises OctoplanError: if one cannot be written; `ReportFailed` if messages were `sent` before.
     """
     failures = [failure for output in outputs if (failure := _write(output, renderers[output.kind]()))]
+    failures += [failed_before] if failed_before else []
     if failures and sent:
         raise ReportFailed(
             f"everything is sent and recorded, but a report failed: {'; '.join(failures)}",

@@ -41,11 +41,13 @@ class StopSignals:
     """
     A context in which signals ask the run to stop; also a clock whose waits they end, for other threads than the main.
 
-    `is_unknown` tells at the very end whether a request was sent whose outcome is not recorded.
+    `is_unknown` tells at the very end whether a request was sent whose outcome is not recorded; `tell_end` is told the
+    exit code where the process ends without waiting for anything.
     """
 
     def __init__(self) -> None:
         self.is_unknown: Callable[[], bool] = lambda: False
+        self.tell_end: Callable[[int], None] = lambda _: None
         self._asked = threading.Event()
         self._number: signal.Signals | None = None
         self._raises = True
@@ -107,7 +109,10 @@ class StopSignals:
         )
         with contextlib.suppress(OSError):
             os.write(_STDERR, said.encode())
-        os._exit(code)
+        try:
+            self.tell_end(code)
+        finally:
+            os._exit(code)
 
     def hold(self) -> None:
         """From now on messages may leave, so a signal is only noted. :raises _Asked: if one has come already."""

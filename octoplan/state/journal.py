@@ -30,7 +30,7 @@ from octoplan.clock import Mark
 class Kind(StrEnum):
     """What an entry says."""
 
-    OPENED = "opened"  # a campaign's content, before its first batch
+    OPENED = "opened"  # a campaign's content and the counts of its rows, before its first batch and when they changed
     INTENDED = "intended"
     SENT = "sent"
     UNKNOWN = "unknown"
@@ -107,6 +107,8 @@ class CampaignState:
     """Whether its ledger was deleted; then nothing more can be sent for it."""
     is_complete: bool = False
     """Whether the last run that wrote to somebody got to its end; what a list gains later does not count."""
+    audience: Mapping[str, Any] | None = None
+    """The counts of its rows when it was last opened; `None` where that was not written down."""
 
     def in_phase(self, phase: Phase) -> tuple[BatchState, ...]:
         """The batches of one phase, oldest first."""
@@ -138,6 +140,7 @@ class _Campaign:
     batches: dict[str, BatchState] = field(default_factory=dict)
     is_forgotten: bool = False
     is_complete: bool = False
+    audience: Mapping[str, Any] | None = None
 
 
 class Journal:
@@ -156,7 +159,13 @@ class Journal:
         """The state of every campaign by id, as it is now."""
         return {
             name: CampaignState(
-                name, each.content, each.opened_at, dict(each.batches), each.is_forgotten, each.is_complete
+                name,
+                each.content,
+                each.opened_at,
+                dict(each.batches),
+                each.is_forgotten,
+                each.is_complete,
+                audience=each.audience,
             )
             for name, each in self._campaigns.items()
         }
@@ -177,6 +186,7 @@ class Journal:
                 campaign.is_complete = True
             elif entry.kind is Kind.OPENED:
                 campaign.content, campaign.opened_at = entry.data["content"], entry.at
+                campaign.audience = entry.data.get("audience")
             else:
                 campaign.is_forgotten = True
 

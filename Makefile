@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test browser lint format schemas lock bench bench-messages phones prove clean
+.PHONY: help demo test browser database lint format schemas lock bench bench-messages phones prove clean
 
 help: ## Show the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
@@ -13,7 +13,7 @@ help: ## Show the targets
 demo: $(VENV)/.run ## See real campaigns planned, priced, applied and recorded against the sandbox
 	@$(BIN)/octoplan demo
 
-test: $(VENV)/.dev browser ## Run every test, linter and type check
+test: $(VENV)/.dev browser database ## Run every test, linter and type check
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -28,6 +28,13 @@ browser: $(VENV)/.dev
 	@$(BIN)/python -m tests.chromium || { [ "$$(id -u)" = 0 ] && grep -qs '^ID=debian' /etc/os-release \
 	  && apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends chromium; } \
 	  || echo "The tests that look at pages need Chromium or Chrome: install one. Without it they are skipped, in CI they fail."
+
+# Contacts are read from a real MariaDB, which each test run starts for itself in a folder of its own.
+database:
+	@PATH="$$PATH:/usr/sbin:/usr/local/sbin:/opt/homebrew/bin" sh -c 'command -v mariadbd' >/dev/null \
+	  || { [ "$$(id -u)" = 0 ] && grep -qs '^ID=debian' /etc/os-release && apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
+	  apt-get install -qq -y --no-install-recommends mariadb-server-core mariadb-client-core openssl; } \
+	  || echo "The tests of MySQL's kind of database need MariaDB: install it. Without it they are skipped, in CI they fail."
 
 format: $(VENV)/.dev ## Rewrite the code in the house format
 	$(BIN)/ruff check --fix .

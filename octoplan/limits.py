@@ -55,6 +55,10 @@ SOURCE_BYTES_MAX: Final = 8 * 1024**3
 """One file, also after unpacking: about 100 million rows."""
 SOURCE_FILES_MAX: Final = 1_000
 """Files that one pattern stands for."""
+STORE_LISTED_MAX: Final = 100_000
+"""Files in object storage that a pattern's beginning may stand for; each thousand costs a request."""
+STORE_LISTING_BYTES_MAX: Final = 64 * 1024**2
+"""What a store answers when it is asked for these names."""
 UNPACKED_FREE_BYTES: Final = 64 * 1024**2
 UNPACKED_RATIO_MAX: Final = 200
 """A compressed list shrinks to a third or a twentieth; what grows more than this, beyond the bytes above, is a bomb."""
@@ -88,6 +92,8 @@ WHERE_DEPTH_MAX: Final = 100
 """How deep the expression of a filter may nest."""
 EXCLUSION_EXAMPLES_MAX: Final = 5
 """Rows named for each reason of exclusion; the rest are counted."""
+EXCLUDED_SHOWN_MAX: Final = 1_000
+"""Rows that `octoplan excluded` shows for each reason, if it is asked for so many."""
 ENGINE_MEMORY: Final = "600MB"
 """DuckDB's limit; it spills to its private directory beyond."""
 PARTITION_MEMORY_BYTES: Final = 192 * 1024 * 1024

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from decimal import Decimal
 from functools import partial
@@ -23,12 +23,20 @@ from octoplan import limits
 from octoplan.audience.policy import InvalidPolicy, check_invalid
 from octoplan.audience.readers.database import Connection
 from octoplan.audience.readers.download import Remote
+from octoplan.audience.readers.object_store import Stored
 from octoplan.audience.readers.source import Source, SourceFile
 from octoplan.audience.resolve import Audience, AudienceSpec, resolve_audience
 from octoplan.audience.rules import NOT_ALLOWED_SOURCE, UNSAFE_VALUE
 from octoplan.audience.sources import PlannedSuppression
 from octoplan.audience.suppression import SuppressionSpec
-from octoplan.campaign.model import Budgets, CampaignModel, ContactSource, EnvironmentSettings
+from octoplan.campaign.model import (
+    AllowedSource,
+    AllowedStore,
+    Budgets,
+    CampaignModel,
+    ContactSource,
+    EnvironmentSettings,
+)
 from octoplan.campaign.project import (
     Project,
     SuppressionList,
@@ -59,6 +67,7 @@ from octoplan.plan.price import Pricing
 from octoplan.plan.waves import plan_waves
 from octoplan.state.home import StateReader
 from octoplan.values.local_time import load_zone
+from octoplan.values.store_address import is_store_address
 
 NO_CONNECTION: Final = Rule("audience/no-connection", "The environment has no such connection")
 UNUSABLE: Final = Rule("campaign/unusable", "The campaign cannot be used")
@@ -100,10 +109,7 @@ def prepare_campaign(setting: Setting, campaign: Campaign) -> Prepared:
 
     :raises InvalidInput: with every finding, if contacts, template or values cannot be used.
     """
-    read = partial(_read_include, setting.project.root)
-    handling = _handling(campaign.model)
-    template = parse_template(campaign.model.message.template, campaign.place_in_template(1), read, handling)
-    source = MessageSource(template, campaign.model.message.vars, campaign.model.recipients.columns)
+    source = _message_source(setting, campaign)
     audience = resolve_audience(_audience_spec(setting, campaign, source.recipient_variables), setting.meter)
     try:
         require_no_errors(check_invalid(_accepted(campaign), audience.rows, audience.exclusions), UNUSABLE.summary)
@@ -128,7 +134,9 @@ def prepare_campaign(setting: Setting, campaign: Campaign) -> Prepared:
                 _canary_hash(campaign, audience),
                 waves,
             ),
-            content=describe_content(campaign, audience, request, setting.account, setting.key, template.included),
+            content=describe_content(
+                campaign, audience, request, setting.account, setting.key, source.template.included
+            ),
             limits=effective_limits(
                 setting.project.model, setting.settings, campaign.model, *setting.protected.limits_for(campaign)
             ),
@@ -138,6 +146,25 @@ def prepare_campaign(setting: Setting, campaign: Campaign) -> Prepared:
     except BaseException:
         audience.close()
         raise
+
+
+def resolve_contacts(setting: Setting, campaign: Campaign, examples_max: int) -> Audience:
+    """
+    The audience alone, also of a campaign that accepts fewer faulty rows than there are; `examples_max` rows are named
+    for each reason of exclusion. The caller closes it.
+
+    :raises InvalidInput: with every finding, if contacts or template cannot be used.
+    """
+    variables = _message_source(setting, campaign).recipient_variables
+    spec = replace(_audience_spec(setting, campaign, variables), examples_max=examples_max)
+    return resolve_audience(spec, setting.meter)
+
+
+def _message_source(setting: Setting, campaign: Campaign) -> MessageSource:
+    read = partial(_read_include, setting.project.root)
+    handling = _handling(campaign.model)
+    template = parse_template(campaign.model.message.template, campaign.place_in_template(1), read, handling)
+    return MessageSource(template, campaign.model.message.vars, campaign.model.recipients.columns)
 
 
 @contextlib.contextmanager
@@ -335,20 +362,30 @@ def _connection(setting: Setting, source: ContactSource, place: Callable[..., Pl
     if described is None:
         detail = f"the environment `{setting.environment}` has no connection `{source.connection}`"
         raise InvalidInput("the audience cannot be read", findings=[NO_CONNECTION.at(place("connection"), detail)])
-    variable = described.url.removeprefix("env/")
-    return Connection(source.connection, described.kind, variable, place("connection"))
+    return Connection(source.connection, described.kind, _variable(described.url), place("connection"))
 
 
-def _remote(setting: Setting, source: ContactSource, place: Callable[..., Place]) -> Remote | None:
-    """The file that a source names on the web, with the headers of the longest prefix that allows it."""
-    if source.address is None:
+def _remote(setting: Setting, source: ContactSource, place: Callable[..., Place]) -> Remote | Stored | None:
+    """The file that a source names elsewhere, as the longest prefix that allows it says how to get it."""
+    address = source.address
+    if address is None:
         return None
-    fitting = [each for each in setting.settings.sources if source.address.startswith(each.prefix)]
+    field = "stores" if is_store_address(address) else "sources"
+    prefixes: Sequence[AllowedSource | AllowedStore] = getattr(setting.settings, field)
+    fitting = [each for each in prefixes if address.startswith(each.prefix)]
     if not fitting:
-        detail = f"no prefix under `sources` of the environment `{setting.environment}` allows `{source.address}`"
+        detail = f"no prefix under `{field}` of the environment `{setting.environment}` allows `{address}`"
         raise InvalidInput("the audience cannot be read", findings=[NOT_ALLOWED_SOURCE.at(place("path"), detail)])
-    headers = max(fitting, key=lambda each: len(each.prefix)).headers
-    return Remote(source.address, {name: each.removeprefix("env/") for name, each in headers.items()})
+    match max(fitting, key=lambda each: len(each.prefix)):
+        case AllowedSource(headers=headers):
+            return Remote(address, {name: _variable(each) for name, each in headers.items()})
+        case AllowedStore() as store:
+            key, secret, token = map(_variable, (store.key, store.secret, store.token))
+            return Stored(address, store.region, store.endpoint, key, secret, token)
+
+
+def _variable(reference: str) -> str:
+    return reference.removeprefix("env/")
 
 
 def _accepted(campaign: Campaign) -> InvalidPolicy:

@@ -36,7 +36,7 @@ def number_contacts(
     :raises InvalidInput: if the filter fails on a value.
     """
     ask = Ask(sources.phone, sources.key, tuple(sources.variables.values()), sources.where.sql, doubtful=spec.landlines)
-    found = Numbered()
+    found = Numbered(exclusions=Exclusions(most=spec.examples_max))
 
     def take(batch: pa.RecordBatch) -> None:
         if spec.landlines:
@@ -48,7 +48,7 @@ def number_contacts(
 
     def start_again() -> None:
         into.clear()
-        found.rows, found.exclusions, found.landlines = 0, Exclusions(), 0
+        found.rows, found.exclusions, found.landlines = 0, Exclusions(most=spec.examples_max), 0
 
     numbers = Numbers(engine, PhoneRules.load(spec.region), sources.records, ask, tuple(sources.columns()))
     try:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import TracebackType
@@ -19,6 +20,8 @@ from typing import Any, Final
 import duckdb
 import pyarrow as pa
 
+from octoplan.audience import rules
+from octoplan.diagnostics import InvalidInput
 from octoplan.limits import ARROW_ROWS_PER_BATCH, ENGINE_MEMORY
 
 _CONFIG: Final[dict[str, Any]] = {
@@ -37,13 +40,16 @@ _LOCK: Final = (
     "SET lock_configuration = true",
 )
 """In this order, after the files are named: what comes last forbids every later change."""
+_OUT_OF_ROOM: Final = ("Out of Memory Error", "No space left on device")
+"""In the engine's words, for an error after the first rows has lost its kind."""
 
 
 class Engine:
     """
     A context manager that owns the connection and its directory. `links` maps each given file to the path to read.
 
-    `threads` changes time, never a result; `None` means all cores.
+    `threads` changes time, never a result; `None` means all cores. Every query raises `InvalidInput` where memory and
+    disk do not suffice.
     """
 
     def __init__(self, files: Sequence[Path], threads: int | None = None) -> None:
@@ -71,8 +77,9 @@ class Engine:
 
     def rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """Run a statement whose result is small, and return all of it."""
-        rows: list[tuple[Any, ...]] = self._connection.execute(sql, parameters).fetchall()
-        return rows
+        with _out_of_room_told():
+            rows: list[tuple[Any, ...]] = self._connection.execute(sql, parameters).fetchall()
+            return rows
 
     def value(self, sql: str, parameters: Sequence[Any] = ()) -> Any:
         """Run a query of one row with one column."""
@@ -80,14 +87,15 @@ class Engine:
 
     def column(self, sql: str) -> pa.Array:
         """Run a query of one column whose result is small."""
-        column = self._connection.sql(sql).to_arrow_table().column(0).combine_chunks()
+        with _out_of_room_told():
+            column = self._connection.sql(sql).to_arrow_table().column(0).combine_chunks()
         return column if isinstance(column, pa.Array) else pa.concat_arrays(column.chunks)
 
     def stream(self, sql: str, rows_per_batch: int = ARROW_ROWS_PER_BATCH) -> Iterator[pa.RecordBatch]:
         """Run a query on a connection of its own and hand on its result as it comes; the memory is one batch."""
         cursor = self._connection.cursor()
         try:
-            with cursor.sql(sql).to_arrow_reader(rows_per_batch) as reader:
+            with _out_of_room_told(), cursor.sql(sql).to_arrow_reader(rows_per_batch) as reader:
                 yield from _with_errors_of_the_engine(reader)
         finally:
             cursor.close()
@@ -96,7 +104,8 @@ class Engine:
         """Run a query over `incoming`, which it calls by that name."""
         self._connection.register("incoming", _as_table(incoming))
         try:
-            return self._connection.sql(sql).to_arrow_table()
+            with _out_of_room_told():
+                return self._connection.sql(sql).to_arrow_table()
         finally:
             self._connection.unregister("incoming")
 
@@ -105,7 +114,7 @@ class Engine:
         cursor = self._connection.cursor()
         cursor.register("incoming", incoming)
         try:
-            with cursor.sql(sql).to_arrow_reader(ARROW_ROWS_PER_BATCH) as reader:
+            with _out_of_room_told(), cursor.sql(sql).to_arrow_reader(ARROW_ROWS_PER_BATCH) as reader:
                 yield from _with_errors_of_the_engine(reader)
         finally:
             cursor.close()
@@ -119,6 +128,19 @@ def quote_text(text: str) -> str:
 def quote_name(name: str) -> str:
     """`name` as the name of a column or table in SQL."""
     return '"' + name.replace('"', '""') + '"'
+
+
+@contextmanager
+def _out_of_room_told() -> Iterator[None]:
+    """What does not fit is no fault of a row or a filter, and reading it in another way would not help."""
+    try:
+        yield
+    except duckdb.Error as error:
+        if not any(words in str(error) for words in _OUT_OF_ROOM):
+            raise
+        detail = f"checking it takes more than {ENGINE_MEMORY} of memory, and more than there is for temporary files"
+        hint = "make room in the folder for temporary files (TMPDIR), or give the list fewer or shorter columns"
+        raise InvalidInput("The audience cannot be read", findings=[rules.OUT_OF_ROOM.at(None, detail, hint)]) from None
 
 
 def _with_errors_of_the_engine(reader: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:

@@ -54,25 +54,26 @@ class Ask:
 
 @dataclass(slots=True)
 class Exclusions:
-    """Rows that get no message, by reason: how many, and the smallest record numbers as examples."""
+    """Rows that get no message, by reason: how many, and the smallest record numbers as examples, at most `most`."""
 
     counts: Counter[str] = field(default_factory=Counter)
     examples: dict[str, list[int]] = field(default_factory=dict)
+    most: int = EXCLUSION_EXAMPLES_MAX
 
     def add(self, reason: str, rows: pa.Array) -> None:
         """Count the records of `rows` (int64) under `reason`."""
         if len(rows):
             self.counts[reason] += len(rows)
-            least = rows.take(pc.array_sort_indices(rows)[:EXCLUSION_EXAMPLES_MAX]).to_pylist()
+            least = rows.take(pc.array_sort_indices(rows)[: self.most]).to_pylist()
             known = self.examples.get(reason, [])
-            self.examples[reason] = heapq.nsmallest(EXCLUSION_EXAMPLES_MAX, [*known, *least])
+            self.examples[reason] = heapq.nsmallest(self.most, [*known, *least])
 
     def merge(self, other: Exclusions) -> None:
         """Add what another one counted."""
         self.counts += other.counts
         for reason, rows in other.examples.items():
             known = self.examples.get(reason, [])
-            self.examples[reason] = heapq.nsmallest(EXCLUSION_EXAMPLES_MAX, [*known, *rows])
+            self.examples[reason] = heapq.nsmallest(self.most, [*known, *rows])
 
 
 # --- step one: a record alone ----------------------------------------------------------------------------------------
@@ -187,9 +188,9 @@ class Winners:
     exclusions: Exclusions
 
 
-def choose(rows: pa.Table) -> Winners:
-    """One row for each number among `rows` (columns of `row_schema`, any order)."""
-    exclusions = Exclusions()
+def choose(rows: pa.Table, most: int = EXCLUSION_EXAMPLES_MAX) -> Winners:
+    """One row for each number among `rows` (columns of `row_schema`, any order); `most` is for its `Exclusions`."""
+    exclusions = Exclusions(most=most)
     rows = rows.combine_chunks()
     hashes, phones = _one(rows.column("hash")), _one(rows.column("phone"))
     order = pc.array_sort_indices(hashes)
@@ -271,7 +272,7 @@ def divide(
 
     Both are E.164 texts; it does no harm if they hold numbers of other partitions.
     """
-    exclusions = Exclusions()
+    exclusions = Exclusions(most=winners.exclusions.most)
     exclusions.merge(winners.exclusions)
     rows, order, phones = winners.rows, winners.order, winners.phones
     numbers, hashes = _one(rows.column("row")), _one(rows.column("hash"))

@@ -38,6 +38,7 @@ class Partitions:
         self._bytes = 0
         self._paths = [folder / f"{name}-{number}" for number in range(PARTITIONS)]
         self._files: list[pa.ipc.RecordBatchStreamWriter] = []
+        self._closed = False
 
     def shuffle(self, rows: pa.RecordBatch) -> None:
         """Add rows of any partition."""
@@ -61,7 +62,9 @@ class Partitions:
         return pa.Table.from_batches(self.batches(number), self.schema)
 
     def batches(self, number: int) -> Iterator[pa.RecordBatch]:
-        """The rows of a partition in the order in which they were added."""
+        """The rows of a partition in the order in which they were added; a mistake of ours after `close`."""
+        if self._closed:
+            raise AssertionError("the rows are asked for after they were given up")
         if self._files:
             self._files[number].close()
             with pa.OSFile(str(self._paths[number])) as file, pa.ipc.open_stream(file) as reader:
@@ -81,6 +84,11 @@ class Partitions:
             self.drop(number)
         self.rows = self._bytes = 0
         self._files = []
+
+    def close(self) -> None:
+        """Forget everything for good. May be called again."""
+        self.clear()
+        self._closed = True
 
     def _add(self, number: int, rows: pa.RecordBatch) -> None:
         self._waiting[number].append(rows)

@@ -52,4 +52,8 @@ def check_invalid(policy: InvalidPolicy, rows: int, exclusions: Iterable[Counted
     shown = "; ".join(f"{each.count} {each.reason} (such as {', '.join(map(str, each.examples))})" for each in guilty)
     share, accepted = Decimal(count) * 100 / rows, (policy.share_max * 100).normalize()
     detail = f"{count} of {rows} rows ({share:.2f}%) cannot be used, {accepted:f}% are accepted: {shown}"
-    return (rules.TOO_MANY_INVALID.at(policy.place, detail, "mend the list, or accept a larger share"),)
+    return (
+        rules.TOO_MANY_INVALID.at(
+            policy.place, detail, "mend the list (`octoplan excluded` shows the rows), or accept a larger share"
+        ),
+    )

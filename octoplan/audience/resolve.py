@@ -54,12 +54,14 @@ class Exclusion:
     One reason for which rows get no message. `reason` is a stable code, explained by `explanation`.
 
     `examples` are lines of the contacts file (`file:line` where there are several), the first few; never values.
+    `rows` are the numbers of the same records, for reading them again.
     """
 
     reason: str
     count: int
     examples: tuple[int | str, ...]
     explanation: str
+    rows: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,12 +81,13 @@ class Audience:
     findings: tuple[Finding, ...]
     countries: Mapping[str, int]
     schema: pa.Schema
+    sources: Sources = field(repr=False)
+    """What was read, for reading some of it again; also after `close`."""
     suppressed_since: frozenset[str] = field(repr=False)
     """E.164 numbers that are among the recipients only because the plan was approved before they were suppressed."""
     _suppressed: tuple[pa.StringArray, ...] = field(repr=False)
     _set: bytes = field(repr=False)
     _settled: Partitions = field(repr=False)
-    _place_of: Callable[[int], int | str] = field(repr=False)
     _close: Callable[[], None] = field(repr=False)
     _without: pa.StringArray | None = field(default=None, repr=False)
 
@@ -104,8 +107,8 @@ class Audience:
         """
         The recipients, sorted by `hash, phone`, with the columns of `RECIPIENTS` and `v_<variable>` in name order.
 
-        May be called again, also while another iteration is under way. Where batches are cut means nothing. Every
-        column but `row`, which is for reports, depends only on the contents of the rows.
+        May be called again, also while another iteration is under way, but not after `close`. Where batches are cut
+        means nothing. Every column but `row`, which is for reports, depends only on the contents of the rows.
         """
         for batch in _gathered(chain.from_iterable(map(self._settled.batches, range(PARTITIONS)))):
             for start in range(0, len(batch), ARROW_ROWS_PER_BATCH):
@@ -122,9 +125,9 @@ class Audience:
         """
         if not rows.num_rows:
             return self
-        first = sorted(rows["row"].to_pylist())[:EXCLUSION_EXAMPLES_MAX]
-        places = tuple(map(self._place_of, first))
-        left_out = Exclusion(reason, rows.num_rows, places, rules.EXPLANATIONS[reason])
+        first = tuple(sorted(rows["row"].to_pylist())[:EXCLUSION_EXAMPLES_MAX])
+        places = tuple(map(self.sources.records.place_of, first))
+        left_out = Exclusion(reason, rows.num_rows, places, rules.EXPLANATIONS[reason], first)
         countries = Counter(self.countries) - Counter(rows["country"].to_pylist())
         return replace(
             self,
@@ -180,14 +183,12 @@ def resolve_audience(spec: AudienceSpec, meter: Meter = QUIET) -> Audience:
         with Engine([*contact_files, *suppression_files], spec.threads) as engine:
             with meter.stage("suppression", estimate_rows(suppression_files)) as told:
                 for item in sources.suppressions:
-                    before = suppressed.rows
-                    findings += load_suppression(engine, item, spec.region, suppressed)
-                    told(suppressed.rows - before)
+                    findings += load_suppression(engine, item, spec.region, suppressed, told)
             with meter.stage("contacts", estimate_rows(contact_files)) as told:
                 contacts = number_contacts(engine, spec, sources, numbered, told)
                 findings += check_landlines(spec, contacts)
         settled = Partitions(recipients_schema(sources.variables), folder, "settled")
-        stack.callback(settled.clear)
+        stack.callback(settled.close)
         with meter.stage("settle", numbered.rows) as told:
             outcome = _Settling(spec, numbered, suppressed, settled).run(told)
         outcome.exclusions.merge(contacts.exclusions)
@@ -219,7 +220,7 @@ class _Settling:
 
     def run(self, told: Callable[[int], None]) -> _Outcome:
         """Fill `settled`; `told` hears of the rows that are settled."""
-        outcome = _Outcome()
+        outcome = _Outcome(Exclusions(most=self._spec.examples_max))
         planned = None if self._spec.planned is None else _as_planned(self._spec.planned, self._both())
         if planned is not None:
             outcome.since = planned.since
@@ -227,7 +228,7 @@ class _Settling:
         with ThreadPoolExecutor(self._spec.threads) as pool:
 
             def settle(number: int) -> tuple[Winners, Divided]:
-                winners = choose(self._numbered.take(number))
+                winners = choose(self._numbered.take(number), self._spec.examples_max)
                 off = self._off(number) if planned is None else planned.suppressed
                 return winners, divide(winners, off, self._allowed, self._settled.schema, cuts)
 
@@ -328,6 +329,7 @@ def _audience(
             counts[reason],
             tuple(sources.records.place_of(row) for row in examples[reason]),
             rules.EXPLANATIONS[reason],
+            tuple(examples[reason]),
         )
         for reason in sorted(counts)
     )
@@ -339,10 +341,10 @@ def _audience(
         findings=findings,
         countries=dict(sorted(outcome.countries.items())),
         schema=settled.schema,
+        sources=sources,
         suppressed_since=outcome.since,
         _suppressed=tuple(outcome.suppressed),
         _set=outcome.numbers.digest(),
         _settled=settled,
-        _place_of=sources.records.place_of,
         _close=close,
     )

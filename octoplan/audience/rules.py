@@ -11,6 +11,7 @@ from octoplan.diagnostics import Rule
 MISSING_FILE: Final = Rule("audience/missing-file", "File cannot be read")
 SOURCE_TOO_LARGE: Final = Rule("audience/source-too-large", "Source is larger than is read")
 SOURCE_TOO_SLOW: Final = Rule("audience/source-too-slow", "Source took longer than is waited for")
+OUT_OF_ROOM: Final = Rule("audience/out-of-room", "List does not fit into this machine")
 UNREADABLE_SOURCE: Final = Rule("audience/unreadable-source", "Source cannot be read")
 UNUSABLE_COLUMN: Final = Rule("audience/unusable-column", "Column holds no plain values")
 OTHER_COLUMNS: Final = Rule("audience/other-columns", "Files of one source have different columns")
@@ -32,6 +33,7 @@ UNKNOWN_REGION: Final = Rule("audience/unknown-region", "Unknown region")
 BAD_WHERE: Final = Rule("audience/bad-where", "Filter cannot be used")
 BAD_ALLOW_LIST: Final = Rule("audience/bad-allow-list", "Allow-list holds something that is no phone number")
 SUPPRESSION_COLUMN: Final = Rule("audience/suppression-column", "Suppression list has several columns")
+EMPTY_SUPPRESSION: Final = Rule("audience/empty-suppression", "Suppression list is empty", "warning")
 UNREADABLE_SUPPRESSION: Final = Rule(
     "audience/unreadable-suppression", "Suppression list holds entries that are no phone numbers", "warning"
 )

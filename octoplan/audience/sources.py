@@ -26,6 +26,7 @@ from octoplan.audience.suppression import SuppressionList, SuppressionSpec, insp
 from octoplan.audience.where import WhereError, compile_where
 from octoplan.diagnostics import Finding, InvalidInput, Place, require_no_errors
 from octoplan.digests import DigestKey
+from octoplan.limits import EXCLUSION_EXAMPLES_MAX
 
 PROBLEM: Final = "The audience cannot be resolved"
 
@@ -56,7 +57,7 @@ class AudienceSpec:
     `threads` is `None` for all cores.
 
     `sample` and `limit` take only the first numbers in the order of their hash: so many, or a share from 0 to 1 of all
-    hashes, in which each campaign finds the same people.
+    hashes, in which each campaign finds the same people. `examples_max` rows are named for each reason of exclusion.
     `places` gives the place of a campaign field by its path, such as `recipients.columns.first_name`.
     """
 
@@ -73,6 +74,7 @@ class AudienceSpec:
     suppressions: tuple[SuppressionSpec, ...] = ()
     allow_numbers: tuple[str, ...] | None = field(default=None, repr=False)
     planned: PlannedSuppression | None = field(default=None, repr=False)
+    examples_max: int = EXCLUSION_EXAMPLES_MAX
     threads: int | None = None
     places: Callable[[str], Place | None] = field(default=no_place, repr=False)
 

@@ -2,12 +2,14 @@
 Lists of numbers that get nothing, in whatever form people keep them.
 
 Invariants:
-- A list that cannot be read stops the plan: without it, people who said STOP would be written to.
+- A list that cannot be read stops the plan: without it, people who said STOP would be written to. One that is empty
+  does not, for there may be nobody yet.
 - In doubt a number is suppressed: one that is too doubtful to be written to still takes its likely meaning off.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -53,13 +55,15 @@ class SuppressionList:
     column: int
 
 
-def inspect_suppression(spec: SuppressionSpec) -> tuple[SuppressionList, tuple[Finding, ...]]:
+def inspect_suppression(spec: SuppressionSpec) -> tuple[SuppressionList | None, tuple[Finding, ...]]:
     """
-    Find the numbers of a list.
+    Find the numbers of a list; `None` for one without even a header, which a warning tells.
 
     :raises InvalidInput: if the file is missing or cannot be read, or the column is not certain.
     """
-    records, findings = open_source(spec.source)
+    records, findings = open_source(replace(spec.source, if_empty=rules.EMPTY_SUPPRESSION))
+    if not records.names:
+        return None, findings
     if spec.phone is not None:
         column, found = find_column(records, spec.phone, spec.place)
     else:
@@ -96,9 +100,13 @@ class Entries:
 
 
 def load_suppression(
-    engine: Engine, source: SuppressionList, region: str | None, into: Partitions
+    engine: Engine, source: SuppressionList, region: str | None, into: Partitions, told: Callable[[int], None]
 ) -> tuple[Finding, ...]:
-    """Add the numbers to `into` (columns of `SUPPRESSED_SCHEMA`); a warning counts the entries that are no numbers."""
+    """
+    Add the numbers to `into` (columns of `SUPPRESSED_SCHEMA`); a warning counts the entries that are no numbers.
+
+    `told` hears of the entries that go by.
+    """
     entries = Entries()
 
     def take(batch: pa.RecordBatch) -> None:
@@ -106,6 +114,7 @@ def load_suppression(
         found = batch.filter(batch.column("phone").is_valid())
         columns = [leading_bits(found.column("hash")), found.column("phone")]
         into.shuffle(pa.RecordBatch.from_arrays(columns, schema=SUPPRESSED_SCHEMA))
+        told(len(batch))
 
     def start_again() -> None:
         # Numbers taken twice are suppressed once.

@@ -33,6 +33,15 @@ from octoplan.rulebook.data import RULE_ID_PATTERN
 from octoplan.values.local_time import WRITTEN_TIME_PATTERN, ClockChange, load_zone, parse_written_time
 from octoplan.values.names import IDENTIFIER_PATTERN, IDENTIFIER_RULE, REFERENCE_PATTERN, VARIABLE_PATTERN
 from octoplan.values.sender import SENDER_PATTERN, Sender
+from octoplan.values.store_address import (
+    ENDPOINT_PATTERN,
+    STORE_ADDRESS_PATTERN,
+    STORE_PREFIX_PATTERN,
+    STORE_REGION_PATTERN,
+    check_store_address,
+    check_store_prefix,
+    is_store_address,
+)
 from octoplan.values.web_address import ADDRESS_PATTERN, PREFIX_PATTERN, check_address, check_prefix, is_web_address
 
 SANDBOX: Final = "sandbox"
@@ -155,13 +164,19 @@ def _check_data_path(text: str) -> str:
 def _check_source_path(text: str) -> str:
     if not is_web_address(text):
         return _check_data_path(text)
-    if reason := check_address(text):
+    if reason := check_store_address(text) if is_store_address(text) else check_address(text):
         raise ValueError(reason)
     return text
 
 
 def _check_prefix(text: str) -> str:
     if reason := check_prefix(text):
+        raise ValueError(reason)
+    return text
+
+
+def _check_store_prefix(text: str) -> str:
+    if reason := check_store_prefix(text):
         raise ValueError(reason)
     return text
 
@@ -290,12 +305,29 @@ Template = Annotated[str, _without_controls("\n", TEMPLATE_CHARACTERS_MAX), _ANY
 VariableText = Annotated[str, _without_controls("\n", VAR_CHARACTERS_MAX), _ANY_TEXT]
 DataPath = Annotated[str, AfterValidator(_check_data_path), _schema("string", _PATH_PATTERN)]
 SourcePath = Annotated[
-    str, AfterValidator(_check_source_path), _schema("string", f"(?:{ADDRESS_PATTERN}|(?!.*://){_PATH_PATTERN})")
+    str,
+    AfterValidator(_check_source_path),
+    _schema("string", f"(?:{ADDRESS_PATTERN}|{STORE_ADDRESS_PATTERN}|(?!.*://){_PATH_PATTERN})"),
 ]
 Prefix = Annotated[
     str,
     AfterValidator(_check_prefix),
     _schema("string", PREFIX_PATTERN, examples=["https://files.example.com/lists/"]),
+]
+StorePrefix = Annotated[
+    str,
+    AfterValidator(_check_store_prefix),
+    _schema("string", STORE_PREFIX_PATTERN, examples=["s3://acme-lists/customers/"]),
+]
+StoreRegion = Annotated[
+    str,
+    _matching(STORE_REGION_PATTERN, "a region is like `eu-west-3`"),
+    _schema("string", STORE_REGION_PATTERN, examples=["eu-west-3"]),
+]
+StoreEndpoint = Annotated[
+    str,
+    _matching(ENDPOINT_PATTERN, "a store is like `https://s3.fr-par.scw.cloud`; http:// only on this machine"),
+    _schema("string", ENDPOINT_PATTERN, examples=["https://s3.fr-par.scw.cloud"]),
 ]
 HeaderName = Annotated[
     str,
@@ -403,7 +435,7 @@ class ContactSource(Strict):
     source: Literal["csv", "parquet", "json", "xlsx", "sql"] | None = None
     """The kind; default: by the file's ending (`.parquet`, `.json`, `.jsonl`, `.ndjson`, `.xlsx`), else `csv`."""
     path: SourcePath | None = None
-    """The file, from the project's folder, `*` and `?` for several; or an https:// address the environment allows."""
+    """The file, from the project's folder, `*` and `?` for several; or an address that the environment allows."""
     delimiter: Delimiter | None = None
     """For csv: what separates the fields, `tab` for a tab; default: found in the header."""
     encoding: Encoding | None = None
@@ -627,6 +659,23 @@ class AllowedSource(Strict):
     """Headers of the request, such as `Authorization`, each with the variable that holds its value."""
 
 
+class AllowedStore(Strict):
+    """A place in object storage from which campaigns may take lists: Amazon S3, or a store that speaks its language."""
+
+    prefix: StorePrefix
+    """What their addresses begin with."""
+    region: StoreRegion
+    """Where the bucket is."""
+    endpoint: StoreEndpoint | None = None
+    """The store, if it is not Amazon's."""
+    key: Reference = "env/AWS_ACCESS_KEY_ID"
+    """The variable with the id of the access key."""
+    secret: Reference = "env/AWS_SECRET_ACCESS_KEY"  # noqa: S105 - a reference
+    """The variable with its secret."""
+    token: Reference = "env/AWS_SESSION_TOKEN"  # noqa: S105 - a reference
+    """The variable with the token of a key that is only lent; it need not be set."""
+
+
 class Budgets(Strict):
     """What all campaigns of an environment may cost together. While a cost is unknown, nothing is sent."""
 
@@ -645,6 +694,8 @@ class EnvironmentSettings(Strict):
     """Databases by the name that campaigns call them."""
     sources: tuple[AllowedSource, ...] = ()
     """From where on the web lists may be taken; without it from nowhere."""
+    stores: tuple[AllowedStore, ...] = ()
+    """From where in object storage lists may be taken; without it from nowhere."""
     limits: Limits = Limits()
     budgets: Budgets = Budgets()
     """What all campaigns together may cost."""

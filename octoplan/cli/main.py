@@ -25,6 +25,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "init": "Write a small, commented project to start from",
     "validate": "Check the project's files and show every finding",
     "preview": "Show messages as a phone shows them",
+    "excluded": "Show the rows that get no message, and why",
     "plan": "Show what apply would do, to whom and for how much",
     "apply": "Do what the plan shows: send, and record tickets",
     "status": "What was sent, what is open, who holds the lease",

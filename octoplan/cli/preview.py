@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from octoplan.audience.readers.together import row_at
 from octoplan.cli.planning import Selection, select_campaigns
 from octoplan.cli.pricing import known_prices
 from octoplan.cli.terminal import colour_on, width
@@ -34,7 +35,11 @@ _EXAMPLES = 2
     "expensive by the prices of the last plan; may be repeated.",
 )
 @click.option(
-    "--line", "lines", multiple=True, type=click.IntRange(1), help="The recipient on this line of the contacts file."
+    "--line",
+    "lines",
+    multiple=True,
+    metavar="LINE",
+    help="The recipient on this line of the contacts file, as the plan shows it: `17`, of several files `FILE:17`.",
 )
 @click.option(
     "--count",
@@ -55,7 +60,7 @@ def command(
     campaign: str,
     environment: str | None,
     kinds: tuple[str, ...],
-    lines: tuple[int, ...],
+    lines: tuple[str, ...],
     count: int | None,
     reveal: bool,
     page: Path | None,
@@ -88,7 +93,7 @@ def command(
 
 
 def _choose(
-    workspace: Workspace, prepared: Prepared, kinds: list[SampleKind], lines: tuple[int, ...], count: int | None
+    workspace: Workspace, prepared: Prepared, kinds: list[SampleKind], lines: tuple[str, ...], count: int | None
 ) -> Choice:
     """
     The messages to show.
@@ -97,18 +102,22 @@ def _choose(
     """
     message = prepared.dispatch.message
     price_of = known_prices(workspace, prepared.dispatch.request)
-    wanted = Wanted(kinds, lines, count or 0)
+    records = prepared.audience.sources.records
+    rows = {line: row_at(records, line) for line in lines}
+    wanted = Wanted(kinds, [row for row in rows.values() if row is not None], count or 0)
     if not kinds and not lines:
         wanted = sensible_mix(message, _EXAMPLES if count is None else count)
     elif SampleKind.EXPENSIVE in kinds and dearest(strata_of(message), price_of) is None:
         hint = f"`octoplan plan --campaign {prepared.campaign.id}` asks for them, and they are remembered for hours"
         raise InvalidInput("the most expensive message cannot be told: prices are not known here", hint=hint)
-    choice = choose_samples(message, wanted, price_of)
-    missing = sorted(set(lines) - {sample.line for sample in choice.samples})
+    choice = choose_samples(message, wanted, price_of, records.place_of)
+    found = {sample.line for sample in choice.samples}
+    missing = [line for line, row in rows.items() if row is None or records.place_of(row) not in found]
     if missing:
         raise InvalidInput(
-            f"no recipient comes from line {', '.join(map(str, missing))}",
-            hint="`octoplan plan` says which lines are left out, and why",
+            f"no recipient comes from line {', '.join(missing)}",
+            hint="write a line as `octoplan plan` does, which also says which are left out; "
+            f"`octoplan excluded {prepared.campaign.id}` shows why",
         )
     return choice
 

@@ -40,11 +40,11 @@ class Sample:
     """
     One recipient's message, and `why` it is shown. `phone` is E.164; number and text are personal data.
 
-    `price` is `None` where none is known.
+    `line` is what people call the record. `price` is `None` where none is known.
     """
 
     why: tuple[str, ...]
-    line: int
+    line: int | str
     country: str
     segments: int
     phone: str = field(repr=False)
@@ -76,6 +76,8 @@ class Wanted:
 
 PriceOf = Callable[[Stratum], Decimal | None]
 """The price of one message of a country and number of parts; `None` where nobody has named one."""
+LineOf = Callable[[int], int | str]
+"""What people call a record, by its number."""
 
 _GROUPS_IN_MIX_MAX: Final = 3
 _COLUMNS: Final = ("row", "country", "segments", "phone", "filled")
@@ -104,7 +106,7 @@ class _Group:
         return (wanted if self.is_shortest else -wanted, first.as_py()), pc.index(hashes, first).as_py()
 
 
-def choose_samples(message: ComposedMessage, wanted: Wanted, price_of: PriceOf) -> Choice:
+def choose_samples(message: ComposedMessage, wanted: Wanted, price_of: PriceOf, line_of: LineOf = int) -> Choice:
     """Choose from all messages; a message that answers several wishes is one sample with several reasons."""
     groups, left_out = _groups(message, wanted, price_of)
     best: dict[_Group, tuple[tuple[int, int], _Row]] = {}
@@ -120,7 +122,7 @@ def choose_samples(message: ComposedMessage, wanted: Wanted, price_of: PriceOf) 
     named = [("chosen", chosen[line]) for line in sorted(chosen)] + named
     shown = {row["row"] for _, row in named}
     others = [row for row in examples if row["row"] not in shown][: wanted.examples]
-    return Choice(_samples([*named, *(("example", row) for row in others)], price_of), left_out)
+    return Choice(_samples([*named, *(("example", row) for row in others)], price_of, line_of), left_out)
 
 
 def sensible_mix(message: ComposedMessage, examples: int) -> Wanted:
@@ -227,7 +229,7 @@ def _rows(batch: pa.RecordBatch, positions: Sequence[int]) -> list[_Row]:
     return found
 
 
-def _samples(named: Iterable[tuple[str, _Row]], price_of: PriceOf) -> tuple[Sample, ...]:
+def _samples(named: Iterable[tuple[str, _Row]], price_of: PriceOf, line_of: LineOf) -> tuple[Sample, ...]:
     """One sample a row, with all reasons, in the order of their first."""
     found: dict[int, Sample] = {}
     for why, row in named:
@@ -236,6 +238,6 @@ def _samples(named: Iterable[tuple[str, _Row]], price_of: PriceOf) -> tuple[Samp
             found[row["row"]] = replace(known, why=(*known.why, why))
             continue
         country, segments = row["country"], row["segments"]
-        price = price_of((country, segments))
-        found[row["row"]] = Sample((why,), row["row"], country, segments, row["phone"], row["filled"], price)
+        line, price = line_of(row["row"]), price_of((country, segments))
+        found[row["row"]] = Sample((why,), line, country, segments, row["phone"], row["filled"], price)
     return tuple(found.values())

@@ -316,15 +316,34 @@ def _connect(path: Path) -> sqlite3.Connection:
 
 
 def _migrate(connection: sqlite3.Connection, path: Path) -> None:
-    (version,) = connection.execute("PRAGMA user_version").fetchone()
-    if version == FORMAT:
-        return
-    if version != 0:
+    if _format(connection) == 0:
+        _create(connection)
+    version = _format(connection)
+    if version != FORMAT:
         raise StateUnavailable(
             f"the state in {path} has format {version}, this octoplan knows {FORMAT}",
             hint="use the version of octoplan that wrote it, or a newer one",
         )
-    connection.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} PRAGMA user_version = {FORMAT}; COMMIT;")
+
+
+def _create(connection: sqlite3.Connection) -> None:
+    """All of it or nothing; of several that find an empty database at once, only the first."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        if _format(connection) == 0:
+            for table in _SCHEMA.split(";"):
+                connection.execute(table)
+            connection.execute(f"PRAGMA user_version = {FORMAT}")
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+
+
+def _format(connection: sqlite3.Connection) -> int:
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    return int(version)
 
 
 def _write_change(connection: sqlite3.Connection, change: Change) -> None:

@@ -41,7 +41,7 @@ def is_web_address(text: str) -> bool:
 
 def check_address(text: str) -> str | None:
     """Why this is no address of a file that can be read, or `None` if it is one. Looks at the text only."""
-    return _check(text, ADDRESS_PATTERN, f"only https:// is read from elsewhere, {_RULE}")
+    return _check(text, ADDRESS_PATTERN, f"only https:// and s3:// are read from elsewhere; https:// {_RULE}")
 
 
 def check_prefix(text: str) -> str | None:

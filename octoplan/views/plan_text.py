@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
+from octoplan.audience.policy import INVALID
 from octoplan.plan.model import Action, ActionKind, MessageSummary, Plan
 from octoplan.plan.waves import name_zones
 from octoplan.values.amount import render_amount
@@ -114,6 +115,8 @@ def _audience(action: Action, *, width: int, colour: bool) -> Iterator[str]:
     for index, line in enumerate(audience.exclusions):
         text = f"{line.count:>{digits},} {line.reason:<{names}}  {lines_of(line.lines, line.count)}"
         yield from labelled("" if index else "left out", text, width=width, colour=colour)
+    if any(line.reason in INVALID for line in audience.exclusions):
+        yield from labelled("", f"see them with `octoplan excluded {action.campaign}`", width=width, colour=colour)
 
 
 def _message(action: Action, *, width: int, colour: bool) -> Iterator[str]:

@@ -19,7 +19,7 @@ class PhoneView:
     """One message as the page shows it; `parts` are the billed ones."""
 
     why: Sequence[str]
-    line: int
+    line: int | str
     number: str
     size: str
     parts: Sequence[Sequence[Piece]] = field(repr=False)

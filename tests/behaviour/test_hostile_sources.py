@@ -164,9 +164,43 @@ def test_queries_over_sqlite_that_reach_further(octoplan: Octoplan, project: Pro
     require_refused(octoplan, project, sources, "query:")
 
 
+def test_query_over_several_files_of_sqlite(octoplan: Octoplan, project: Project) -> None:
+    """It is over one: a pattern that stands for several, or for none, is a finding."""
+    for name in ("a.db", "b.db"):
+        project.write(f"data/{name}", b"")
+    paths = {"several": "data/*.db", "none": "data/none-*.db"}
+    sources = {name: {"source": "sql", "query": "SELECT 1", "path": path} for name, path in paths.items()}
+    assert "stands for 2 files" in require_refused(octoplan, project, sources, "path:")
+
+
 def test_connection_that_no_environment_describes(octoplan: Octoplan, project: Project) -> None:
     """A campaign knows the name of a database at most; an address is not even a name."""
     sources = {"unknown": {"source": "sql", "query": "SELECT 1", "connection": "crm"}}
     require_refused(octoplan, project, sources, "connection:")
     url = {"source": "sql", "query": "SELECT 1", "connection": "postgresql://localhost/crm"}
     require_refused(octoplan, project, {"address": url}, "connection:")
+
+
+def test_object_storage_that_no_environment_allows(octoplan: Octoplan, project: Project) -> None:
+    """A campaign names files below an allowed folder of a bucket, and neither a store nor a key."""
+    allowed = {"prefix": "s3://acme-lists/customers/", "region": "us-east-1", "endpoint": "http://localhost:9"}
+    project.settings(environments={"sandbox": {"stores": [allowed]}})
+    outside = {
+        "bucket": "s3://acme-other/customers/a.csv",
+        "folder": "s3://acme-lists/private/a.csv",
+        "beginning": "s3://acme-lists/customers-old/a.csv",
+        "all": "s3://acme-lists/*",
+        "machine": "https://acme-lists.s3.us-east-1.amazonaws.com/customers/a.csv",
+    }
+    said = require_refused(octoplan, project, {name: {"path": path} for name, path in outside.items()}, "path:")
+    assert "the environment `sandbox`" in said
+    odd = {
+        "parent": "s3://acme-lists/customers/../private/a.csv",
+        "escaped": "s3://acme-lists/customers/%2e%2e/private/a.csv",
+        "asking": "s3://acme-lists/customers/a.csv?acl",
+        "capitals": "S3://acme-lists/customers/a.csv",
+    }
+    require_refused(octoplan, project, {name: {"path": path} for name, path in odd.items()}, "path:")
+    for field in ("endpoint", "secret", "stores"):
+        source = {"path": "s3://acme-lists/customers/a.csv", field: "http://localhost:9"}
+        require_refused(octoplan, project, {field: source}, f"{field}:")

@@ -13,6 +13,7 @@ import pytest
 
 from tests.behaviour.command import Octoplan
 from tests.behaviour.project import Project
+from tests.unit.audience.web_server import Server
 
 ROWS: Final = 300_000
 BRANCHES: Final = {"template": "Bonjour{% if code > 'M' %} " + "et encore merci " * 24 + "{% endif %}. STOP au XXXXX"}
@@ -85,3 +86,24 @@ def test_a_plan_leaves_no_temporary_files(octoplan: Octoplan, project: Project, 
     project.campaign("spring", batch_size=500)
     octoplan("plan", "--no-cache", "--env", "sandbox", "--offline")
     assert list(temporary.glob("octoplan-*")) == []
+
+
+def test_a_signal_ends_a_fetch(octoplan: Octoplan, project: Project, temporary: Path) -> None:
+    """A store that hands out a byte now and then holds nobody up, and what it gave so far is gone."""
+    server = Server()
+    server.says(headers="Content-Length: 99999999\r\n")
+    server.drips = True
+    try:
+        endpoint = server.address("").removesuffix("/lists/")
+        store = {"prefix": "s3://acme-lists/", "region": "x", "endpoint": endpoint}
+        project.settings(environments={"sandbox": {"stores": [store]}})
+        project.campaign("spring", recipients={"path": "s3://acme-lists/a.csv", "phone": "mobile"})
+        keys = {"AWS_ACCESS_KEY_ID": "walnut", "AWS_SECRET_ACCESS_KEY": "walnut"}
+        running = octoplan.start("plan", "--env", "sandbox", "--offline", variables=keys)
+        await_folders(running, temporary, 1)
+        running.send_signal(signal.SIGINT)
+        assert "walnut" not in octoplan.finish(running, 130).output
+        assert list(temporary.glob("octoplan-*")) == []
+    finally:
+        server.close()
+        project.settings()

@@ -87,6 +87,8 @@ def test_what_is_broken_is_said_in_words(
     [
         (("show", "nobody"), 3),
         (("preview", "nobody"), 3),
+        (("excluded", "nobody"), 3),
+        (("excluded", "spring", "--reason", "nothing"), 3),
         (("preview", "spring", "--line", "99"), 3),
         (("-C", "/no/such/folder", "plan"), 3),
         (("plan", "campaigns/none.yaml"), 3),

@@ -15,6 +15,7 @@ DRIVEN: Final[dict[str, list[tuple[int, tuple[str, ...]]]]] = {
     "init": [(0, ("init", "elsewhere"))],
     "validate": [(0, ("validate",))],
     "preview": [(0, ("preview", "spring", "--reveal"))],
+    "excluded": [(0, ("excluded", "spring"))],
     "plan": [(10, ("plan", "--out", "plan.json")), (10, ("plan", "--offline"))],
     "status": [(10, ("status",))],
     "show": [(0, ("show", "spring"))],

@@ -66,7 +66,15 @@ def test_a_good_run_leaves_no_trace_of_anybody(project: Project, octoplan: Octop
     octoplan("validate")
     octoplan("plan", "--out", "plan.json", "--output", "json=shown.json", "-o", "html=plan.html", "-o", "text")
     octoplan("apply", "plan.json", "--output", "json=report.json", "--output", "text")
-    for arguments in (("plan",), ("status",), ("show", "spring"), ("recover",), ("doctor",), ("lock", "check")):
+    for arguments in (
+        ("plan",),
+        ("status",),
+        ("show", "spring"),
+        ("recover",),
+        ("doctor",),
+        ("lock", "check"),
+        ("excluded", "spring"),
+    ):
         octoplan(*arguments)
     journal = ".octoplan/environments/live/state.db"
     require_no_trace(

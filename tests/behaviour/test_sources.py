@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from tests import s3_server
 from tests.behaviour.command import Octoplan
 from tests.behaviour.project import HEADER, PEOPLE, Project
 
@@ -158,3 +159,24 @@ def test_list_on_the_web_says_what_it_needs(octoplan: Octoplan, project: Project
     project.settings(environments={"sandbox": {"sources": [source]}})
     project.campaign("spring", recipients={"path": f"{lists}data/contacts.csv", "phone": "mobile"})
     assert "MAPLE_LISTS" in octoplan("plan", "--offline", code=3).output
+
+
+def test_list_in_object_storage(octoplan: Octoplan, project: Project) -> None:
+    """Contacts in several files and a suppression list come from the bucket that the environment allows."""
+    store = s3_server.server()
+    for number, people in enumerate((PEOPLE[:2], PEOPLE[2:])):
+        part = project.contacts(people, path="part.csv")
+        store.put(f"lists/maple/part-{number}.csv.gz", gzip.compress(part.read_bytes()))
+    store.put("lists/maple/stop.csv", f"numero\n{PEOPLE[0][2]}\n".encode())
+    allowed = {"prefix": f"s3://{s3_server.BUCKET}/lists/", "region": "us-east-1", "endpoint": store.endpoint}
+    stop = {"path": f"s3://{s3_server.BUCKET}/lists/maple/stop.csv", "phone": "numero"}
+    project.settings(suppression=[stop], environments={"sandbox": {"stores": [allowed]}})
+    path = f"s3://{s3_server.BUCKET}/lists/maple/part-*.csv.gz"
+    project.campaign("spring", recipients={"path": path, "phone": "mobile"})
+    for command in ("plan", "apply"):
+        arguments = ("--offline",) if command == "plan" else ("--auto-approve",)
+        said = octoplan(command, "--env", "sandbox", *arguments, variables=store.variables)
+        assert f"{len(PEOPLE) - 1} messages" in said.stdout
+        assert not any(value in said.output for value in store.variables.values())
+    unset = octoplan("plan", "--env", "sandbox", code=3).output
+    assert "AWS_ACCESS_KEY_ID" in unset

@@ -14,9 +14,8 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import Any, Final, Literal
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -63,6 +62,7 @@ def query_database(query: Query, connection: Connection) -> SpooledRecords:
 
 Rows = Generator[Any, None, None]
 """First the names and flaws of the columns, then the values of each row."""
+_NO_PLAIN_VALUE: Final = "it is of a type that is no plain value; convert it in the query"
 
 
 def _unreachable(connection: Connection, code: object) -> InvalidInput:
@@ -156,7 +156,7 @@ def _read_postgres(session: Any, query: Query, connection: Connection) -> Rows:
 
 def _postgres_flaws(oids: Sequence[int], kinds: dict[int, str]) -> dict[int, str]:
     return {
-        index: "it is of a type that is no plain value; convert it in the query"
+        index: _NO_PLAIN_VALUE
         for index, oid in enumerate(oids)
         if oid != _UUID_OID and kinds.get(oid) not in _PLAIN_CATEGORIES and oid != _UNKNOWN_OID
     }
@@ -202,12 +202,16 @@ def _mysql_rows(query: Query, connection: Connection, url: str) -> Rows:
 
 
 def _connect_mysql(connection: Connection, url: str) -> Any:
-    """`mysql://user:password@host:port/database`, with `?ssl_ca=/path` for a server with a certificate of its own."""
+    """
+    `mysql://user:password@host:port/database`, with `?ssl_ca=/path` for an encrypted connection to the server that a
+    certificate of this authority names.
+    """
     import pymysql
 
+    encoders: dict[Any, Any] = pymysql.converters.encoders  # and no decoders: values come as the server's own text
     try:
         parts = urlsplit(url)
-        options = parse_qs(parts.query)
+        authority = parse_qs(parts.query).get("ssl_ca", [None])[0]
         return pymysql.connect(
             host=parts.hostname,
             port=parts.port or 3306,
@@ -217,8 +221,9 @@ def _connect_mysql(connection: Connection, url: str) -> Any:
             charset="utf8mb4",
             connect_timeout=CONNECT_TIME_MAX_S,
             local_infile=False,
-            ssl_ca=options.get("ssl_ca", [None])[0],
-            conv={},
+            ssl_ca=authority,
+            ssl_verify_identity=authority is not None,
+            conv=encoders,
         )
     except (pymysql.MySQLError, ValueError, OSError) as error:
         raise _unreachable(connection, error.args[0] if isinstance(error, pymysql.MySQLError) else None) from None
@@ -232,38 +237,49 @@ def _read_mysql(session: Any, query: Query, connection: Connection) -> Rows:
         _limit_mysql_time(cursor, query.time_max_s)
         for statement in ("SET SESSION time_zone = '+00:00'", "START TRANSACTION READ ONLY", "SHOW GRANTS"):
             cursor.execute(statement)
-        if any(_MYSQL_POWERS.search(_as_text(grant) or "") for (grant,) in cursor.fetchall()):
+        if any(_MYSQL_POWERS.search(grant) for (grant,) in cursor.fetchall()):
             raise _too_powerful(connection, "could read or write files of the server")
-    with contextlib.closing(SSCursor(session)) as cursor:
+    with contextlib.closing(SSCursor(session)) as cursor, _without_the_rest(cursor):
         cursor.execute(query.text)
         columns = cursor.description or ()
         nested = {FIELD_TYPE.JSON, FIELD_TYPE.GEOMETRY, FIELD_TYPE.BIT}
-        yield (
-            [column[0] for column in columns],
-            {
-                index: "it is of a type that is no plain value; convert it in the query"
-                for index, column in enumerate(columns)
-                if int(column[1]) in nested
-            },
-        )
+        flaws = {index: _NO_PLAIN_VALUE for index, column in enumerate(columns) if int(column[1]) in nested}
+        yield [column[0] for column in columns], flaws
         while rows := cursor.fetchmany(ROWS_PER_PIECE):
             for values in rows:
-                yield [_as_text(value) for value in values]
+                yield list(_texts(values, flaws))
+
+
+@contextlib.contextmanager
+def _without_the_rest(cursor: Any) -> Iterator[None]:
+    """Cut the connection if not all rows were taken: to close its cursor pymysql would read every one of them."""
+    try:
+        yield
+    finally:
+        result = cursor._result  # noqa: SLF001 - there is no other way
+        if result is not None and result.unbuffered_active:
+            result.unbuffered_active = False
+            cursor.connection._force_close()  # noqa: SLF001
 
 
 def _limit_mysql_time(cursor: Any, seconds: float) -> None:
     """MariaDB counts in seconds, MySQL in milliseconds, under different names."""
     cursor.execute("SELECT VERSION()")
     ((version,),) = cursor.fetchall()
-    if "mariadb" in (_as_text(version) or "").lower():
+    if "mariadb" in version.lower():
         cursor.execute(f"SET SESSION max_statement_time = {seconds:g}")
     else:
         cursor.execute(f"SET SESSION max_execution_time = {round(seconds * 1000)}")
 
 
-def _as_text(value: str | bytes | int | Decimal | None) -> str | None:
-    """The server's own text; bytes that are none are an error of the session."""
-    return value.decode() if isinstance(value, bytes) else None if value is None else str(value)
+def _texts(values: Sequence[str | bytes | None], flaws: dict[int, str]) -> Iterator[str | None]:
+    """The server's own text of each value. Bytes that are none make a flaw of their column."""
+    for index, value in enumerate(values):
+        try:
+            yield value.decode() if isinstance(value, bytes) else value
+        except UnicodeDecodeError:
+            flaws[index] = _NO_PLAIN_VALUE
+            yield None
 
 
 def _mysql_failure(error: Any, query: Query, connection: Connection) -> InvalidInput:

@@ -1,5 +1,5 @@
 """
-A list on the web, fetched into a private folder and then read as a file.
+Files from elsewhere, fetched into a private folder and then read as files.
 
 Invariants:
 - Who calls has proved that the environment allows the address. A pull request can change the environment too, so the
@@ -14,7 +14,9 @@ Invariants:
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -35,6 +37,14 @@ OK: Final = 200
 
 
 @dataclass(frozen=True, slots=True)
+class Fetched:
+    """Files in a private folder, each with the name that says what it is. They go with the folder."""
+
+    folder: Folder
+    files: tuple[tuple[Path, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Remote:
     """
     A file on the web: its address in the one spelling that `web_address` accepts, and its headers by the names of the
@@ -46,84 +56,124 @@ class Remote:
     bytes_max: int = SOURCE_BYTES_MAX
     time_max_s: float = DOWNLOAD_TIME_MAX_S
 
-    @property
-    def name(self) -> str:
-        """The file's own name, whose ending says what it is."""
-        return unquote(self.address.rpartition("/")[2])
+    def fetch(self, place: Place | None) -> Fetched:
+        """
+        Fetch the file.
+
+        :raises InvalidInput: if the host is not allowed, a variable is not set, the server does not give the whole
+            file, or a bound is passed.
+        """
+        require_allowed_host(urlsplit(self.address).hostname or "", place)
+        headers = {name: header_from(variable, place) for name, variable in self.headers.items()}
+        with private_folder() as folder:
+            path = folder.path / "download"
+            Errand(self.address, place, self.bytes_max, self.time_max_s, _explain).fetch(self.address, headers, path)
+            return Fetched(folder, ((path, unquote(self.address.rpartition("/")[2])),))
 
 
-def download(remote: Remote, place: Place | None) -> tuple[Path, Folder]:
-    """
-    Fetch a file; it goes with the folder.
+def _explain(response: httpx.Response) -> str | None:
+    return "write the address where the file is" if response.is_redirect else None
 
-    :raises InvalidInput: if the host is not allowed, a variable is not set, the server does not give the whole file, or
-        a bound is passed.
-    """
-    _require_allowed_host(remote, place)
-    headers = {name: _header(variable, place) for name, variable in remote.headers.items()}
+
+@contextmanager
+def private_folder() -> Iterator[Folder]:
+    """A folder that goes at once if what follows fails or is interrupted, else with its object."""
     folder = Folder()
-    path = folder.path / "download"
     try:
-        with FreshTransport(None, remote.time_max_s) as transport:
-            response = transport.handle_request(_request(remote, headers))
-            try:
-                _require_whole_file(response, remote, place)
-                _write(response, path, remote, place)
-            finally:
-                response.close()
-    except httpx.TimeoutException:
-        folder.remove()
-        detail = f"`{remote.address}` took longer than is waited for ({remote.time_max_s:g} s in all)"
-        raise unreadable(rules.SOURCE_TOO_SLOW.at(place, detail)) from None
-    except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
-        folder.remove()
-        detail = f"`{remote.address}` cannot be fetched ({type(error).__name__})"
-        raise unreadable(rules.UNREADABLE_SOURCE.at(place, detail)) from None
+        yield folder
     except BaseException:
         folder.remove()
         raise
-    return path, folder
 
 
-def _require_allowed_host(remote: Remote, place: Place | None) -> None:
-    host = urlsplit(remote.address).hostname or ""
-    if host not in (*LOOPBACK, *os.environ.get(HOSTS_VARIABLE, "").split()):
-        hint = f"if this host is right, allow it outside the repository: {HOSTS_VARIABLE}={host}"
-        raise unreadable(rules.NOT_ALLOWED_SOURCE.at(place, f"lists are not fetched from {host}", hint))
+def require_allowed_host(allowed: str, place: Place | None) -> None:
+    """
+    Refuse to ask a host that is neither this machine nor named in `HOSTS_VARIABLE`, where it stands as `allowed`.
+
+    :raises InvalidInput: if it may not be asked.
+    """
+    if allowed.partition("/")[0] not in LOOPBACK and allowed not in os.environ.get(HOSTS_VARIABLE, "").split():
+        detail = f"lists are not fetched from {allowed}"
+        hint = f"if this host is right, allow it outside the repository: {HOSTS_VARIABLE}={allowed}"
+        raise unreadable(rules.NOT_ALLOWED_SOURCE.at(place, detail, hint))
 
 
-def _request(remote: Remote, headers: Mapping[str, str]) -> httpx.Request:
-    own = {"Accept-Encoding": "identity", "User-Agent": f"octoplan/{__version__}", "Connection": "close"}
-    timeouts = Timeouts(request_s=remote.time_max_s).as_extension()
-    return httpx.Request("GET", remote.address, headers={**headers, **own}, extensions={"timeout": timeouts})
+def header_from(variable: str, place: Place | None) -> str:
+    """
+    What an environment variable holds for a header.
 
-
-def _header(variable: str, place: Place | None) -> str:
+    :raises InvalidInput: if it is not set, or could not stand in a header.
+    """
     value = os.environ.get(variable, "")
     if not value or not value.isascii() or not value.isprintable() or value != value.strip():
-        detail = f"the variable {variable}, which should hold a header of this source, is not set or is no header"
+        detail = f"the variable {variable}, which this source needs, is not set, or its value cannot stand in a header"
         raise unreadable(rules.BAD_CONNECTION.at(place, detail))
     return value
 
 
-def _require_whole_file(response: httpx.Response, remote: Remote, place: Place | None) -> None:
-    if response.is_redirect:
-        detail = f"`{remote.address}` sends elsewhere ({response.status_code}), which is not followed"
-        raise unreadable(rules.NOT_ALLOWED_SOURCE.at(place, detail, "write the address where the file is"))
-    if response.status_code != OK:
-        detail = f"`{remote.address}` answers {response.status_code}"
-        raise unreadable(rules.UNREADABLE_SOURCE.at(place, detail))
-    if "content-length" not in response.headers and response.headers.get("transfer-encoding") != "chunked":
-        detail = f"`{remote.address}` does not say how long it is, so nobody could tell if it was cut off"
-        raise unreadable(rules.UNREADABLE_SOURCE.at(place, detail))
+@dataclass(slots=True)
+class Errand:
+    """
+    Fetches what belongs to the source `shown`: all of it together in `time_max_s`, with at most `bytes_max`.
+
+    `explain` says what may help where an answer is no file.
+    """
+
+    shown: str
+    place: Place | None
+    bytes_max: int
+    time_max_s: float
+    explain: Callable[[httpx.Response], str | None]
+    _written: int = field(init=False, default=0)
+    _until: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._until = time.monotonic() + self.time_max_s
+
+    def fetch(self, url: str, headers: Mapping[str, str], path: Path) -> None:
+        """
+        Write what `url` gives to the new file `path`.
+
+        :raises InvalidInput: if that is not the whole of a file, or too much, or takes too long.
+        """
+        left = max(self._until - time.monotonic(), 0.0)
+        try:
+            with FreshTransport(None, left) as transport:
+                response = transport.handle_request(_request(url, headers, left))
+                try:
+                    self._require_whole_file(response)
+                    self._write(response, path)
+                finally:
+                    response.close()
+        except httpx.TimeoutException:
+            detail = f"`{self.shown}` took longer than is waited for ({self.time_max_s:g} s in all)"
+            raise unreadable(rules.SOURCE_TOO_SLOW.at(self.place, detail)) from None
+        except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
+            detail = f"`{self.shown}` cannot be fetched ({type(error).__name__})"
+            raise unreadable(rules.UNREADABLE_SOURCE.at(self.place, detail)) from None
+
+    def _require_whole_file(self, response: httpx.Response) -> None:
+        if response.is_redirect:
+            detail = f"`{self.shown}` sends elsewhere ({response.status_code}), which is not followed"
+            raise unreadable(rules.NOT_ALLOWED_SOURCE.at(self.place, detail, self.explain(response)))
+        if response.status_code != OK:
+            detail = f"`{self.shown}` answers {response.status_code}"
+            raise unreadable(rules.UNREADABLE_SOURCE.at(self.place, detail, self.explain(response)))
+        if "content-length" not in response.headers and response.headers.get("transfer-encoding") != "chunked":
+            detail = f"`{self.shown}` does not say how long it is, so nobody could tell if it was cut off"
+            raise unreadable(rules.UNREADABLE_SOURCE.at(self.place, detail))
+
+    def _write(self, response: httpx.Response, path: Path) -> None:
+        with path.open("xb") as file:
+            for chunk in response.iter_raw():
+                self._written += len(chunk)
+                if self._written > self.bytes_max:
+                    detail = f"`{self.shown}` has more than {self.bytes_max // 1024**2} MiB"
+                    raise unreadable(rules.SOURCE_TOO_LARGE.at(self.place, detail))
+                file.write(chunk)
 
 
-def _write(response: httpx.Response, path: Path, remote: Remote, place: Place | None) -> None:
-    written = 0
-    with path.open("xb") as file:
-        for chunk in response.iter_raw():
-            written += len(chunk)
-            if written > remote.bytes_max:
-                detail = f"`{remote.address}` has more than {remote.bytes_max // 1024**2} MiB"
-                raise unreadable(rules.SOURCE_TOO_LARGE.at(place, detail))
-            file.write(chunk)
+def _request(url: str, headers: Mapping[str, str], time_max_s: float) -> httpx.Request:
+    own = {"Accept-Encoding": "identity", "User-Agent": f"octoplan/{__version__}", "Connection": "close"}
+    timeouts = Timeouts(request_s=time_max_s).as_extension()
+    return httpx.Request("GET", url, headers={**headers, **own}, extensions={"timeout": timeouts})

@@ -10,16 +10,17 @@ from typing import Final, Literal
 from octoplan.audience import rules
 from octoplan.audience.encoding import inspect_text
 from octoplan.audience.readers.database import Connection, query_database
-from octoplan.audience.readers.download import Remote, download
+from octoplan.audience.readers.download import Remote
 from octoplan.audience.readers.json_file import read_json
+from octoplan.audience.readers.object_store import Stored
 from octoplan.audience.readers.parquet import inspect_parquet
 from octoplan.audience.readers.port import Records, unreadable
 from octoplan.audience.readers.query import Query, query_files, query_sqlite
-from octoplan.audience.readers.spool import unpack
+from octoplan.audience.readers.spool import spool, unpack
 from octoplan.audience.readers.text import read_layout
 from octoplan.audience.readers.together import join_records
 from octoplan.audience.readers.workbook import read_workbook
-from octoplan.diagnostics import Finding, InvalidInput, Place
+from octoplan.diagnostics import Finding, InvalidInput, Place, Rule
 
 FileKind = Literal["csv", "parquet", "json", "xlsx"]
 
@@ -56,8 +57,9 @@ class SourceFile:
 class Source:
     """
     Where contacts come from: `files` of one kind, or a `query` over `tables`, over an SQLite file (the only one of
-    `files`), or over a `connection`. `remote` stands for a file that has to be fetched first.
+    `files`), or over a `connection`. `remote` stands for files that have to be fetched first.
 
+    `if_empty` is what a file without even a header is to be called, if that is no error; it then has no rows.
     `kind` is `None` for "by the file's ending". `shown` is what findings call the source as a whole; `places` gives
     the place of a field such as `path`.
     """
@@ -71,7 +73,8 @@ class Source:
     query: str | None = None
     tables: dict[str, tuple[SourceFile, ...]] = field(default_factory=dict)
     connection: Connection | None = None
-    remote: Remote | None = None
+    remote: Remote | Stored | None = None
+    if_empty: Rule | None = None
     places: Callable[[str], Place | None] = field(default=no_place, repr=False, compare=False)
 
     @classmethod
@@ -87,8 +90,9 @@ def open_source(source: Source) -> tuple[Records, tuple[Finding, ...]]:
     :raises InvalidInput: with every finding, if it cannot be used.
     """
     if source.remote is not None:
-        path, folder = download(source.remote, source.places("path"))
-        source = replace(source, files=(SourceFile(path, source.remote.name, folder),), remote=None)
+        fetched = source.remote.fetch(source.places("path"))
+        files = tuple(SourceFile(path, name, fetched.folder) for path, name in fetched.files)
+        source = replace(source, files=files, remote=None)
     return _open_query(source) if source.kind == "sql" else _open_files(source)
 
 
@@ -103,13 +107,24 @@ def _open_files(source: Source) -> tuple[Records, tuple[Finding, ...]]:
         try:
             records, found = _open_file(source, file)
         except InvalidInput as error:
-            broken.extend(error.findings)
+            if source.if_empty is not None and _is_empty(error):
+                detail = f"`{file.shown}` holds nothing, not even a header"
+                hint = "if that is right, a header alone says so without a warning"
+                findings.append(source.if_empty.at(place, detail, hint))
+            else:
+                broken.extend(error.findings)
         else:
             parts.append(records)
             findings.extend(found)
     if broken:
         raise unreadable(*findings, *broken)
+    if not parts:
+        return spool(source.shown, (), (), place), tuple(findings)
     return join_records(source.shown, parts, place), tuple(findings)
+
+
+def _is_empty(error: InvalidInput) -> bool:
+    return all(finding.code == rules.EMPTY_FILE.code for finding in error.findings)
 
 
 def _open_file(source: Source, file: SourceFile) -> tuple[Records, tuple[Finding, ...]]:
@@ -138,12 +153,21 @@ def kind_of(name: str) -> FileKind:
     return ENDINGS.get(Path(plain).suffix, "csv")
 
 
+def _only_file(source: Source) -> SourceFile:
+    match source.files:
+        case (file,):
+            return file
+        case files:
+            detail = f"`{source.shown}` stands for {len(files) or 'no'} files; a query is over one SQLite file"
+            raise unreadable(rules.MISSING_FILE.at(source.places("path"), detail))
+
+
 def _open_query(source: Source) -> tuple[Records, tuple[Finding, ...]]:
     query = Query(source.query or "", source.shown, source.places("query"))
     if source.connection is not None:
         return query_database(query, source.connection), ()
-    if source.files:
-        (file,) = source.files
+    if not source.tables:
+        file = _only_file(source)
         return query_sqlite(query, file.path, file.shown, source.places("path")), ()
     tables: dict[str, Records] = {}
     findings: list[Finding] = []

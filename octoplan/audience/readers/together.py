@@ -81,6 +81,22 @@ class TogetherRecords:
         return inner and f"(SELECT {fields} FROM {inner})"  # noqa: S608
 
 
+def row_at(records: Records, place: str) -> int | None:
+    """The record that is on a line as `place_of` or a person writes it, `17` or `file:17`; `None` for no such line."""
+    file, _, line = place.rpartition(":")
+    if not (line.isascii() and line.isdecimal()):
+        return None
+    if not isinstance(records, TogetherRecords):
+        return int(line) if file in ("", records.shown) else None
+    return next((n * ROWS_PER_FILE + int(line) for n, part in enumerate(records.parts) if part.shown == file), None)
+
+
+def place_in_file(records: Records, row: int) -> str:
+    """`file:line` of a record, also where there is only one file."""
+    place = records.place_of(row)
+    return place if isinstance(place, str) else f"{records.shown}:{place}"
+
+
 def _moved(relation: Relation, fields: str, by: int) -> Relation:
     """The relation with other names for its columns, and its rows numbered from further on."""
     if relation.first_row is None:

@@ -7,15 +7,15 @@ from typing import Any
 
 import pytest
 
-from octoplan.audience.engine import Engine
 from octoplan.audience.readers import database
-from octoplan.audience.readers.database import Connection, query_database
-from octoplan.audience.readers.query import Query
+from octoplan.audience.readers.database import Connection
 from octoplan.audience.readers.spool import SpooledRecords
-from octoplan.diagnostics import Finding, InvalidInput, Place
+from octoplan.diagnostics import Finding
 from tests.postgres_server import server
+from tests.unit.audience import databases
+from tests.unit.audience.databases import CONNECTION_PLACE, rows
 
-CRM = Connection("crm", "postgres", "CRM_URL", Place("campaigns/a.yaml", 9))
+CRM = Connection("crm", "postgres", "CRM_URL", CONNECTION_PLACE)
 READER = "host={} port=5432 user=reader password=reader dbname=postgres"
 
 
@@ -39,20 +39,11 @@ def crm(reader: str, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def ask(text: str, seconds: float = 20, connection: Connection = CRM) -> SpooledRecords:
-    return query_database(Query(text, "crm", Place("campaigns/a.yaml", 7), seconds), connection)
+    return databases.ask(connection, text, seconds)
 
 
 def failure(text: str, seconds: float = 20, connection: Connection = CRM) -> Finding:
-    with pytest.raises(InvalidInput) as caught:
-        ask(text, seconds, connection)
-    return caught.value.findings[0]
-
-
-def rows(records: SpooledRecords) -> list[list[Any]]:
-    columns = [index for index in range(len(records.names)) if records.flaw(index) is None]
-    with Engine(records.files()) as engine:
-        batches = [batch for batch in records.stream(engine, columns) for batch in batch.to_pylist()]
-    return [[row[f"c{index}"] for index in columns] for row in batches]
+    return databases.failure(connection, text, seconds)
 
 
 @pytest.mark.usefixtures("crm")

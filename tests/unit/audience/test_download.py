@@ -6,7 +6,6 @@ import socket
 import ssl
 import subprocess
 import tempfile
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,55 +18,9 @@ from octoplan.audience.engine import Engine
 from octoplan.audience.readers.download import Remote
 from octoplan.audience.readers.source import Source, open_source
 from octoplan.diagnostics import Finding, InvalidInput, Place
+from tests.unit.audience.web_server import LIST, Server
 
 PLACE = Place("campaigns/a.yaml", 7)
-LIST = b"mobile\n0612340001\n0612340002\n"
-
-
-class Server:
-    """Gives each connection the same bytes and, if it is to be slow, a byte more now and then."""
-
-    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
-        self.answer = b""
-        self.drips = False
-        self.requests: list[bytes] = []
-        self._tls = tls
-        self._socket = socket.create_server(("127.0.0.1", 0))
-        self._over = threading.Event()
-        self._thread = threading.Thread(target=self._serve)
-        self._thread.start()
-
-    def address(self, name: str) -> str:
-        return f"{'https' if self._tls else 'http'}://localhost:{self._socket.getsockname()[1]}/lists/{name}"
-
-    def says(self, body: bytes = LIST, *, status: str = "200 OK", headers: str | None = None) -> None:
-        about = f"Content-Length: {len(body)}\r\n" if headers is None else headers
-        self.answer = f"HTTP/1.1 {status}\r\n{about}\r\n".encode() + body
-
-    def close(self) -> None:
-        self._over.set()
-        with socket.create_connection(self._socket.getsockname()):
-            pass
-        self._thread.join()
-        self._socket.close()
-
-    def _serve(self) -> None:
-        while True:
-            connection, _ = self._socket.accept()
-            with connection:
-                if self._over.is_set():
-                    return
-                try:
-                    with self._tls.wrap_socket(connection, server_side=True) if self._tls else connection as stream:
-                        self._answer(stream)
-                except OSError:
-                    pass  # the other side has had enough
-
-    def _answer(self, stream: socket.socket) -> None:
-        self.requests.append(stream.recv(65_536))
-        stream.sendall(self.answer)
-        while self.drips and not self._over.wait(0.02):
-            stream.sendall(b"x")
 
 
 @pytest.fixture
@@ -160,7 +113,7 @@ def test_nobody_answers(server: Server, monkeypatch: pytest.MonkeyPatch) -> None
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     assert failure(f"http://127.0.0.1:{port}/a.csv").code == "audience/unreadable-source"
-    server.answer = b"SSH-2.0-OpenSSH\r\n"
+    server.answers = [b"SSH-2.0-OpenSSH\r\n"]
     assert failure(server.address("a.csv")).code == "audience/unreadable-source"
     monkeypatch.setenv("OCTOPLAN_ALLOWED_HOSTS", "999.999.999.999")
     assert failure("https://999.999.999.999/a.csv").code == "audience/unreadable-source"

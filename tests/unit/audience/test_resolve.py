@@ -8,6 +8,8 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
+from octoplan.audience import engine
+from octoplan.audience.readers.source import Source
 from octoplan.audience.resolve import AudienceSpec, resolve_audience
 from octoplan.audience.rules import EXPLANATIONS
 from octoplan.audience.schemas import RECIPIENTS, VALUE
@@ -295,3 +297,23 @@ def test_set_digest_is_of_the_whole_list(write: Write) -> None:
     """How much of the list is taken does not change which list it is."""
     path = write("mobile\n0612340001\n0612340002\n")
     assert see(path, limit=1).digest == see(path).digest
+
+
+def test_a_closed_audience_has_no_rows_to_give(write: Write) -> None:
+    """To ask it all the same is a mistake of ours and told; an empty batch would pass for an empty list."""
+    spec = AudienceSpec(Source.of_file(write("mobile\n0612340001\n"), "contacts.csv"), "mobile", "FR")
+    audience = resolve_audience(spec)
+    assert [len(batch) for batch in audience.batches()] == [1]
+    audience.close()
+    audience.close()
+    with pytest.raises(AssertionError, match="given up"):
+        list(audience.batches())
+
+
+def test_a_list_that_does_not_fit_is_told_as_that(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When memory and disk do not suffice, neither the filter nor a row is blamed, and there is something to do."""
+    monkeypatch.setitem(engine._CONFIG, "memory_limit", "2MB")
+    list_ = write("mobile,a\n" + f"0612340001,{'x' * 300}\n" * 20_000)
+    (finding,) = findings(list_, where="a LIKE 'x%'")
+    assert (finding.code, finding.place) == ("audience/out-of-room", None)
+    assert "TMPDIR" in str(finding.hint)

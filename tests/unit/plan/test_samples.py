@@ -49,7 +49,7 @@ def chosen(prepared: Prepared, *kinds: SampleKind, lines: tuple[int, ...] = (), 
     return choose_samples(prepared.dispatch.message, Wanted(kinds, lines, examples), price_of)
 
 
-def why(choice: Choice) -> dict[int, tuple[str, ...]]:
+def why(choice: Choice) -> dict[int | str, tuple[str, ...]]:
     """The reasons by line."""
     return {sample.line: sample.why for sample in choice.samples}
 

@@ -8,7 +8,9 @@ import signal
 import sqlite3
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier
 
 import pyarrow as pa
 import pytest
@@ -19,7 +21,7 @@ from octoplan.digests import DigestKey
 from octoplan.state.home import Home, Intent
 from octoplan.state.journal import Kind, Phase
 from octoplan.state.local import create_key, local_home, read_key
-from octoplan.state.store import Holder, LeaseHeld
+from octoplan.state.store import Holder, LeaseHeld, StopNotice
 
 KEY = DigestKey(bytes(range(32)))
 ALICE, BOB = "+33612345601", "+33612345602"
@@ -88,6 +90,27 @@ def test_a_plan_leaves_no_trace(tmp_path: Path) -> None:
     assert home.written("sale", numbers(ALICE)).to_pylist() == [None]
     assert (home.holder(), home.stop_notice()) == (None, None)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_of_several_that_begin_at_once_one_makes_the_tables(tmp_path: Path) -> None:
+    """Nobody is refused because another one was a moment earlier."""
+    together = Barrier(8)
+
+    def begin(folder: Path) -> None:
+        home = home_in(folder)
+        together.wait()
+        try:
+            home.put_stop_notice(StopNotice("lunch", "dana", SystemClock().now()))
+        finally:
+            home.close()
+
+    with ThreadPoolExecutor(8) as pool:
+        for number in range(5):
+            folder = tmp_path / str(number)
+            list(pool.map(begin, [folder] * 8))
+            seen = home_in(folder)
+            assert seen.stop_notice() is not None
+            seen.close()
 
 
 def test_no_number_is_in_the_files(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
@@ -88,15 +89,15 @@ def schema_texts() -> dict[str, str]:
     return {name: json.dumps(schema_of(kind), indent=2, ensure_ascii=False) + "\n" for name, kind in _FILES.items()}
 
 
-def write_schemas(folder: Path) -> list[Path]:
+def write_schemas(folder: Path, texts: Mapping[str, str]) -> list[Path]:
     """
-    Write the schemas into `folder`, which is made if needed; answers the paths.
+    Write schemas, by file name, into `folder`, which is made if needed; answers the paths.
 
     :raises OSError: if it cannot be written.
     """
     folder.mkdir(parents=True, exist_ok=True)
     written = []
-    for name, text in schema_texts().items():
+    for name, text in texts.items():
         (folder / name).write_text(text, encoding="utf-8", newline="\n")
         written.append(folder / name)
     return written

@@ -7,8 +7,9 @@ errors, which hold none either.
 
 from __future__ import annotations
 
+import json
 from decimal import Decimal
-from typing import Annotated, Any, ClassVar, Final, Literal
+from typing import Annotated, ClassVar, Final, Literal
 
 import click
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
@@ -21,6 +22,7 @@ from octoplan.plan.model import Action, ActionKind, Plan
 
 FORMAT: Final = "octoplan-apply"
 VERSION: Final = 1
+DRAFT: Final = "https://json-schema.org/draft/2020-12/schema"
 _TITLE: Final = "A line of octoplan apply --json"
 
 Amount = Annotated[str, Field(pattern=r"^-?[0-9]+(\.[0-9]+)?$")]
@@ -32,7 +34,7 @@ Count = Annotated[int, Field(ge=0)]
 
 class _Data(BaseModel):
     model_config: ClassVar[ConfigDict] = ConfigDict(
-        frozen=True, extra="forbid", use_attribute_docstrings=True, serialize_by_alias=True, populate_by_name=True
+        frozen=True, use_attribute_docstrings=True, serialize_by_alias=True, populate_by_name=True
     )
 
 
@@ -300,7 +302,8 @@ def render_line(line: Line) -> bytes:
     return line.model_dump_json().encode() + b"\n"
 
 
-def stream_schema() -> dict[str, Any]:
-    """The JSON Schema (2020-12) of any line of the stream."""
+def schema_texts() -> dict[str, str]:
+    """File name and content of the JSON Schema (2020-12) of a line: the same bytes on every machine."""
     lines: TypeAdapter[Line] = TypeAdapter(Annotated[Line, Field(discriminator="type")])
-    return {"title": _TITLE, **lines.json_schema(mode="serialization")}
+    schema = {"$schema": DRAFT, "title": _TITLE, **lines.json_schema(mode="serialization")}
+    return {"apply-stream.schema.json": json.dumps(schema, indent=2, ensure_ascii=False) + "\n"}

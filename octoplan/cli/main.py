@@ -29,6 +29,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "plan": "Show what apply would do, to whom and for how much",
     "apply": "Do what the plan shows: send, and record tickets",
     "status": "What was sent, what is open, who holds the lease",
+    "report": "What was sent and billed, by campaign and month",
     "show": "Everything that is known of one campaign",
     "recover": "Settle batches whose outcome is unknown",
     "stop": "Forbid sending, also to an apply that runs",

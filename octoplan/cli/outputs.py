@@ -16,6 +16,7 @@ Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 Renderers = Mapping[str, Callable[[], str]]
 KINDS = ("text", "json")
 PLAN_KINDS = (*KINDS, "html")
+REPORT_KINDS = ("text", "csv", "json", "markdown", "html")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,8 @@ class OutputType(click.ParamType[Output]):
         return Output(kind, Path(path) if has_path else None)
 
 
-def _option(kinds: Sequence[str]) -> Decorator:
+def option_for(kinds: Sequence[str]) -> Decorator:
+    """`--output` of these kinds."""
     return click.option(
         "--output",
         "-o",
@@ -58,8 +60,8 @@ def _option(kinds: Sequence[str]) -> Decorator:
     )
 
 
-output_option = _option(KINDS)
-plan_output_option = _option(PLAN_KINDS)
+output_option = option_for(KINDS)
+plan_output_option = option_for(PLAN_KINDS)
 
 
 def require_one_stdout(outputs: Sequence[Output], *, is_taken: bool = False) -> Sequence[Output]:

@@ -34,6 +34,7 @@ from octoplan.views.timings import render_timings
 @click.option("--verify", is_flag=True, help="Also render every message as a whole and compare it with what is sent.")
 @click.option("--detailed-exitcode", is_flag=True, help="Exit 2 if apply would send something.")
 @click.option("--no-cache", is_flag=True, help="Check every list anew, also one that did not change.")
+@click.option("--all", "everything", is_flag=True, help="Each campaign in full, also of many, and those sent before.")
 @timings_option
 @plan_output_option
 @click.pass_context
@@ -48,6 +49,7 @@ def command(
     verify: bool,
     detailed_exitcode: bool,
     no_cache: bool,
+    everything: bool,
     wants_timings: bool,
     outputs: tuple[Output, ...],
 ) -> int:
@@ -80,7 +82,7 @@ def command(
         click.echo(render_findings(plan.findings, colour=colour_on(sys.stderr)), err=True, nl=False)
         key = workspace.home.key
         renderers = {
-            "text": lambda: render_plan(plan, width=width(), colour=colour_on(sys.stdout)),
+            "text": lambda: render_plan(plan, width=width(), colour=colour_on(sys.stdout), everything=everything),
             "html": lambda: render_plan_page(plan),
             "json": lambda: render_document(_document(planned, key, wants_timings=wants_timings)),
         }

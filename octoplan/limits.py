@@ -228,6 +228,14 @@ GIT_ERROR_CHARACTERS_MAX: Final = 300
 """How much of git's own words is shown."""
 PREVIEW_GROUPS_MAX: Final = 50
 """Countries, and texts, that one preview shows a message of."""
+REVISION_FILE_BYTES_MAX: Final = 128 * 1024 * 1024
+"""One list of a git revision that is compared with another: some two million rows, in memory while it is written."""
+REVISION_BYTES_MAX: Final = 512 * 1024 * 1024
+"""All files of a revision that a plan needs, on disk for as long as it is planned."""
+REVISION_PATTERNS_MAX: Final = 200
+"""Patterns of lists in one revision; each is held against every file of it."""
+DIFF_WORDS_MAX: Final = 1_500
+"""A message has some 200 words; comparing takes the square of it, and longer texts are shown as replaced whole."""
 SAVED_PLAN_BYTES_MAX: Final = 256 * 1024 * 1024
 UNCHANGED_ENTRIES_MAX: Final = 500
 """Campaigns that were planned lately, of all projects of a user."""

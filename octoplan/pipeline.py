@@ -12,7 +12,6 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
 from decimal import Decimal
 from functools import partial
 from pathlib import Path
@@ -60,11 +59,13 @@ from octoplan.plan.budget import budget_use, check_budgets
 from octoplan.plan.build import Prepared, build_action, check_balance, check_ledger_room, describe_content
 from octoplan.plan.copies import check_planned_copies
 from octoplan.plan.duration import estimate_duration_s
+from octoplan.plan.expiry import find_expiry
 from octoplan.plan.hours import check_hours
 from octoplan.plan.model import Action, Plan
 from octoplan.plan.outgoing import Dispatch
 from octoplan.plan.price import Pricing
 from octoplan.plan.waves import plan_waves
+from octoplan.state.git_revision import Revision
 from octoplan.state.home import StateReader
 from octoplan.values.local_time import load_zone
 from octoplan.values.store_address import is_store_address
@@ -161,7 +162,7 @@ def resolve_contacts(setting: Setting, campaign: Campaign, examples_max: int) ->
 
 
 def _message_source(setting: Setting, campaign: Campaign) -> MessageSource:
-    read = partial(_read_include, setting.project.root)
+    read = partial(read_include, setting.project.root)
     handling = _handling(campaign.model)
     template = parse_template(campaign.model.message.template, campaign.place_in_template(1), read, handling)
     return MessageSource(template, campaign.model.message.vars, campaign.model.recipients.columns)
@@ -199,6 +200,7 @@ def build_plan(
     clock: Clock,
     findings: Sequence[Finding] = (),
     known: Sequence[tuple[Campaign, Action]] = (),
+    revision: Revision | None = None,
 ) -> Plan:
     """
     Decide about every campaign; `prices` and `balance` are `None` for an offline plan, whose costs are unknown.
@@ -225,6 +227,7 @@ def build_plan(
     campaigns = {each.id: each for each in [*(each.campaign for each in prepared), *(each for each, _ in known)]}
     windows = effective_windows(setting.project.model, setting.settings)
     actions = check_hours(actions, campaigns, windows, setting.settings, now)
+    expires_at, expires_because = find_expiry(actions, now)
     return Plan(
         project=setting.project.model.project,
         environment=setting.environment,
@@ -232,7 +235,7 @@ def build_plan(
         digest_key=setting.key.fingerprint,
         account=setting.account,
         created_at=now,
-        expires_at=now + timedelta(seconds=limits.PLAN_LIFETIME_S),
+        expires_at=expires_at,
         actions=actions,
         balance=None if balance is None else balance.amount,
         balance_unit=None if balance is None else balance.unit,
@@ -245,6 +248,8 @@ def build_plan(
             requests_per_second=setting.settings.requests_per_second,
             messages_per_second=setting.settings.messages_per_second,
         ),
+        expires_because=expires_because,
+        revision=revision,
     )
 
 
@@ -254,7 +259,7 @@ def _handling(model: CampaignModel) -> Handling:
     return Handling(model.message.replacement, model.message.on_unsafe, accepted)
 
 
-def _read_include(root: Path, name: str) -> str:
+def read_include(root: Path, name: str) -> str:
     """
     A file that a template includes.
 

@@ -39,7 +39,7 @@ from octoplan.clock import Clock
 from octoplan.diagnostics import Blocked, ExitCode, InvalidInput, OctoplanError, ReportFailed
 from octoplan.gateway.octopush import OctopushGateway
 from octoplan.gateway.port import Balance
-from octoplan.plan.approve import require_approved
+from octoplan.plan.approve import Commands, require_approved
 from octoplan.plan.build import Prepared
 from octoplan.plan.model import Action, ActionKind, Plan
 from octoplan.plan.outgoing import Outgoing
@@ -126,7 +126,7 @@ def command(
         if wants_timings:
             click.echo(render_timings(planned.timings), err=True, nl=False)
         if saved is not None:
-            require_approved(saved, planned.plan, session.campaigns())
+            require_approved(saved, planned.plan, session, _commands(workspace, plan_file))
             planned = _without_opted_out(planned, session)
         stream.show_plan(planned.plan, session.run)
         _require_clear(planned.plan)
@@ -173,6 +173,11 @@ def _read_saved(workspace: Workspace, plan_file: Path | None, campaigns: tuple[s
     if unknown:
         raise InvalidInput(f"{plan_file.name} has no campaign {', '.join(unknown)}")
     return replace(saved, campaigns={name: saved.campaigns[name] for name in campaigns})
+
+
+def _commands(workspace: Workspace, plan_file: Path | None) -> Commands:
+    is_default = workspace.name == workspace.project.model.default_environment
+    return Commands(str(plan_file), None if is_default else workspace.name)
 
 
 def _complete_finished(plan: Plan, session: StateSession) -> None:

@@ -27,6 +27,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "preview": "Show messages as a phone shows them",
     "excluded": "Show the rows that get no message, and why",
     "plan": "Show what apply would do, to whom and for how much",
+    "diff": "What is different between two git revisions",
     "apply": "Do what the plan shows: send, and record tickets",
     "status": "What was sent, what is open, who holds the lease",
     "report": "What was sent and billed, by campaign and month",

@@ -9,15 +9,19 @@ from typing import Any, Literal
 
 import click
 
+from octoplan.cli.comparing import plan_in_file, present_plan
 from octoplan.cli.outputs import Output, emit, plan_output_option, require_one_stdout
 from octoplan.cli.planning import Planned, Selection, endpoint_of, planning, timings_option, verify_plan
 from octoplan.cli.pricing import chosen_simulation, offline_option, open_pricing, simulate_option
 from octoplan.cli.terminal import colour_on, width
-from octoplan.cli.wiring import campaign_option, environment_option, open_gateway, open_workspace
+from octoplan.cli.wiring import Workspace, campaign_option, environment_option, open_gateway, open_workspace
 from octoplan.diagnostics import ExitCode
 from octoplan.digests import DigestKey
 from octoplan.gateway.octopush import PriceGateway
+from octoplan.plan.compare import Comparison, compare_plans, comparison_document
+from octoplan.plan.model import Plan
 from octoplan.plan.saved import plan_document, render_document
+from octoplan.views.comparison_text import render_comparison
 from octoplan.views.plan_html import render_plan_page
 from octoplan.views.plan_text import render_plan
 from octoplan.views.problems import render_findings
@@ -34,6 +38,12 @@ from octoplan.views.timings import render_timings
 @click.option("--verify", is_flag=True, help="Also render every message as a whole and compare it with what is sent.")
 @click.option("--detailed-exitcode", is_flag=True, help="Exit 2 if apply would send something.")
 @click.option("--no-cache", is_flag=True, help="Check every list anew, also one that did not change.")
+@click.option(
+    "--compare",
+    type=click.Path(path_type=Path),
+    metavar="OTHER",
+    help="Also show what is different from another plan, such as that of the base branch.",
+)
 @click.option("--all", "everything", is_flag=True, help="Each campaign in full, also of many, and those sent before.")
 @timings_option
 @plan_output_option
@@ -49,6 +59,7 @@ def command(
     verify: bool,
     detailed_exitcode: bool,
     no_cache: bool,
+    compare: Path | None,
     everything: bool,
     wants_timings: bool,
     outputs: tuple[Output, ...],
@@ -67,7 +78,8 @@ def command(
         pricing = stack.enter_context(open_pricing(workspace, asked, recalls=out is None))
         selection = Selection(campaigns, paths)
         # What a program reads or apply takes is never from the cache.
-        is_for_eyes = out is None and not verify and all(output.kind in ("text", "html") for output in chosen)
+        is_shown = all(output.kind in ("text", "html") for output in chosen)
+        is_for_eyes = is_shown and out is None and compare is None and not verify
         cache: Literal["use", "renew"] = "use" if is_for_eyes and not no_cache else "renew"
         planned = stack.enter_context(
             planning(workspace, prices, selection, endpoint=endpoint_of(workspace), cache=cache, pricing=pricing)
@@ -81,10 +93,11 @@ def command(
                 click.echo(line, err=True)
         click.echo(render_findings(plan.findings, colour=colour_on(sys.stderr)), err=True, nl=False)
         key = workspace.home.key
+        comparison = None if compare is None else _compare(workspace, compare, planned, selection)
         renderers = {
-            "text": lambda: render_plan(plan, width=width(), colour=colour_on(sys.stdout), everything=everything),
+            "text": lambda: _text(plan, comparison, everything=everything),
             "html": lambda: render_plan_page(plan),
-            "json": lambda: render_document(_document(planned, key, wants_timings=wants_timings)),
+            "json": lambda: render_document(_document(planned, key, comparison, wants_timings=wants_timings)),
         }
         emit(chosen, renderers)
         if out is not None:
@@ -97,6 +110,26 @@ def command(
     return ExitCode.CHANGES if detailed_exitcode and plan.sending else ExitCode.DONE
 
 
-def _document(planned: Planned, key: DigestKey, *, wants_timings: bool) -> dict[str, Any]:
+def _compare(workspace: Workspace, path: Path, planned: Planned, selection: Selection) -> Comparison:
+    """The other plan beside this one; only what was chosen of both, if something was."""
+    campaigns = [each.campaign for each in planned.prepared]
+    after = present_plan(workspace, planned.plan, campaigns)
+    is_part = bool(selection.ids or selection.paths)
+    only = {*selection.ids, *(campaign.id for campaign in campaigns)} if is_part else None
+    return compare_plans(plan_in_file(workspace, path), after, only)
+
+
+def _text(plan: Plan, comparison: Comparison | None, *, everything: bool) -> str:
+    """The plan, and what is different about it."""
+    columns, colour = width(), colour_on(sys.stdout)
+    shown = render_plan(plan, width=columns, colour=colour, everything=everything)
+    return shown if comparison is None else f"{shown}\n{render_comparison(comparison, width=columns, colour=colour)}"
+
+
+def _document(
+    planned: Planned, key: DigestKey, comparison: Comparison | None, *, wants_timings: bool
+) -> dict[str, Any]:
     document = plan_document(planned.plan, key)
+    if comparison is not None:
+        document |= {"comparison": comparison_document(comparison)}
     return document | {"timings": planned.timings.to_data()} if wants_timings else document

@@ -20,6 +20,7 @@ from octoplan.campaign.rules import NO_CAMPAIGNS
 from octoplan.catalogue import check_overrides
 from octoplan.cli.pricing import pricing_findings, protected_limits
 from octoplan.cli.progress import Progress
+from octoplan.cli.revision import find_revision
 from octoplan.cli.wiring import Workspace, account_of
 from octoplan.diagnostics import Finding, InvalidInput, StateUnavailable, UnknownOutcome, require_no_errors
 from octoplan.gateway.port import Balance, Prices
@@ -140,6 +141,7 @@ def planning(
             changed = [campaign for campaign in campaigns if campaign.id not in known]
             prepared = audiences.enter_context(prepare_campaigns(setting, changed))
             before = prices.balance() if prices else None
+            revision, unread = find_revision(workspace, campaigns)
             plan = build_plan(
                 setting,
                 prepared,
@@ -151,10 +153,12 @@ def planning(
                 findings=(
                     *workspace.findings,
                     *warnings,
+                    *unread,
                     *pricing_findings(workspace, pricing),
                     *(found for each in known.values() for found in each.findings),
                 ),
                 known=[(each, known[each.id].action) for each in campaigns if each.id in known],
+                revision=revision,
             )
             if prices is not None and before is not None:
                 _require_same_balance(workspace, before, prices.balance(), reader)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Final
@@ -23,7 +23,7 @@ from octoplan.pipeline import Setting
 from octoplan.plan.budget import budget_use, check_budget
 from octoplan.plan.build import Prepared, check_wallet
 from octoplan.plan.model import Action, Reason
-from octoplan.plan.price import Pricing, Simulate
+from octoplan.plan.price import Figure, PriceTable, Pricing, Simulate
 from octoplan.plan.price_file import PriceFile, read_price_file
 from octoplan.plan.price_memory import FILE, RememberedPrices
 from octoplan.plan.samples import PriceOf
@@ -78,18 +78,36 @@ def known_prices(workspace: Workspace, request: SendRequest) -> PriceOf:
 
     :raises InvalidInput: if the environment's price file cannot be used.
     """
-    table = _price_file(workspace)
-    memory = _memory(workspace, recalls=True)
+    table = known_table(workspace)
 
     def find(stratum: Stratum) -> Decimal | None:
-        if request.auto_optimize_text:
-            return None  # the API may bill fewer parts than are counted here
-        known = memory.find(request, stratum)
-        if known is None and table is not None:
-            known = table.find(request, stratum)
-        return None if known is None else known.amount
+        # With the option the API may bill fewer parts than are counted here.
+        return None if request.auto_optimize_text else table.find(request, stratum).amount
 
     return find
+
+
+def known_table(workspace: Workspace) -> PriceTable:
+    """
+    What the API said to earlier plans, else the price file.
+
+    :raises InvalidInput: if the environment's price file cannot be used.
+    """
+    return _Known(_memory(workspace, recalls=True), _price_file(workspace))
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """Two tables as one."""
+
+    memory: RememberedPrices
+    file: PriceFile | None
+
+    def find(self, request: SendRequest, stratum: Stratum) -> Figure:
+        known = self.memory.find(request, stratum)
+        if known is None and self.file is not None:
+            return self.file.find(request, stratum)
+        return known or Figure()
 
 
 def _memory(workspace: Workspace, *, recalls: bool) -> RememberedPrices:

@@ -9,14 +9,19 @@ import click
 
 from octoplan.campaign import schema as written_by_people
 from octoplan.diagnostics import InvalidInput
+from octoplan.plan import schema as written_by_octoplan
 from octoplan.views import apply_stream
 
-NAMES: Final = ("campaign", "project", "apply-stream")
+NAMES: Final = ("campaign", "project", "plan", "comparison", "apply-stream")
 
 
 def all_schemas() -> dict[str, str]:
     """File name and content of every schema."""
-    return {**written_by_people.schema_texts(), **apply_stream.schema_texts()}
+    return {
+        **written_by_people.schema_texts(),
+        **written_by_octoplan.schema_texts(),
+        **apply_stream.schema_texts(),
+    }
 
 
 @click.command(short_help="Print or write the JSON Schemas.")
@@ -28,7 +33,8 @@ def command(name: str | None, folder: Path | None) -> None:
     """
     Print a JSON Schema, or write all into a folder.
 
-    Of campaign files and octoplan.yaml, for editors (draft-07); of the lines of `apply --json`, for programs.
+    Of campaign files and octoplan.yaml, for editors (draft-07); of saved plans, of comparisons and of the lines of
+    `apply --json`, for programs.
     """
     if folder is not None:
         try:

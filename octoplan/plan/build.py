@@ -605,6 +605,7 @@ def _action(
         sent_cost=_sent_cost(state),
         overrides=tuple(Overridden(each.rule, each.reason) for each in campaign.model.overrides),
         last_send_at=last,
+        position=state.position if state else None,
     )
 
 

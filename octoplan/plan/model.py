@@ -14,6 +14,8 @@ from enum import StrEnum
 from typing import Any, Literal
 
 from octoplan.diagnostics import ExitCode, Finding
+from octoplan.state.git_revision import Revision
+from octoplan.state.journal import Position
 
 
 class ActionKind(StrEnum):
@@ -388,6 +390,8 @@ class Action:
     last_send_at: datetime | None = None
     waves: tuple[PlannedWave, ...] = ()
     """Where each recipient has a time of his own: the times of those who would be written to."""
+    position: Position | None = None
+    """How far its journal had come; `None` if it was never begun."""
 
     def batches_of(self, wave: PlannedWave) -> tuple[PlannedBatch, ...]:
         """The requests of one wave."""
@@ -427,6 +431,10 @@ class Plan:
     """Where else limits were read: branch and commit."""
     duration_s: Decimal | None = None
     """How long the starts of all requests take at the configured rate, in seconds; `None` without a rate."""
+    expires_because: str = ""
+    """Which moment `expires_at` is: `24 hours after it was made`."""
+    revision: Revision | None = None
+    """Of which commit the project's files are; `None` outside of git."""
 
     @property
     def sending(self) -> tuple[Action, ...]:

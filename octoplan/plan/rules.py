@@ -12,3 +12,5 @@ ZONE_UNKNOWN: Final = Rule(
     source="libphonenumber's data; an unknown clock is taken to be outside every window",
 )
 TOO_LITTLE_TIME: Final = Rule("schedule/too-little-time", "The run would not end in time")
+MOVED: Final = Rule("plan/moved", "The campaign is not as it was planned")
+NO_REVISION: Final = Rule("plan/no-revision", "The plan cannot say of which commit it is", "warning")

@@ -17,6 +17,8 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
 
+from pydantic import ValidationError
+
 from octoplan import __version__, limits
 from octoplan.clock import from_text, to_text
 from octoplan.diagnostics import InvalidInput, StalePlan
@@ -33,9 +35,14 @@ from octoplan.plan.model import (
     PlannedWave,
 )
 from octoplan.plan.price import Simulate
+from octoplan.plan.saved_model import PlanData
+from octoplan.state.git_revision import Revision
+from octoplan.state.journal import Position
 
 FORMAT: Final = "octoplan-plan"
 VERSION: Final = 1
+_SHOWN_ONLY: Final = ("timings", "comparison")
+"""Beside the plan in `--output json`; no part of what is approved."""
 _AGAIN: Final = "plan again: `octoplan plan --out FILE`, have it reviewed, then apply that file"
 
 
@@ -48,6 +55,8 @@ class SavedCampaign:
     content: Mapping[str, str]
     batches: Mapping[str, PlannedBatch]
     suppressed: frozenset[bytes] = frozenset()
+    entries: int = 0
+    """How many entries the journal of the campaign had."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +70,8 @@ class SavedPlan:
     campaigns: Mapping[str, SavedCampaign]
     simulate: Simulate = "strata"
     """How apply asks for prices: as the plan did; each country and length where that asked nothing."""
+    commit: str | None = None
+    """Of which revision the project's files were."""
 
 
 def plan_document(plan: Plan, key: DigestKey) -> dict[str, Any]:
@@ -76,6 +87,8 @@ def plan_document(plan: Plan, key: DigestKey) -> dict[str, Any]:
         "account": plan.account,
         "created_at": to_text(plan.created_at),
         "expires_at": to_text(plan.expires_at),
+        "expires_because": plan.expires_because,
+        "revision": _revision(plan.revision),
         "balance": {"amount": _text(plan.balance), "unit": plan.balance_unit},
         "totals": {
             "campaigns": len(plan.sending),
@@ -115,7 +128,6 @@ def read_saved_plan(path: Path, key: DigestKey, *, environment: str, now: dateti
     :raises StalePlan: if it was edited, has expired, or belongs elsewhere.
     """
     document = _load(path)
-    document.pop("timings", None)  # from `--output json --timings`: no part of what is approved
     digest = document.pop("digest")
     if document.get("digest_key") != key.fingerprint:
         raise StalePlan(
@@ -130,7 +142,8 @@ def read_saved_plan(path: Path, key: DigestKey, *, environment: str, now: dateti
             hint=f"apply it with `--env {document['environment']}`",
         )
     if now >= from_text(document["expires_at"]):
-        raise StalePlan(f"{path.name} expired at {document['expires_at']}", hint=_AGAIN)
+        because = document.get("expires_because", "")
+        raise StalePlan(f"{path.name} expired at {document['expires_at']}, {because}", hint=_AGAIN)
     return SavedPlan(
         environment=document["environment"],
         project=document["project"],
@@ -138,7 +151,43 @@ def read_saved_plan(path: Path, key: DigestKey, *, environment: str, now: dateti
         created_at=from_text(document["created_at"]),
         campaigns={item["id"]: _saved_campaign(item) for item in document["campaigns"]},
         simulate="all" if document.get("pricing", {}).get("simulate") == "all" else "strata",
+        commit=(document.get("revision") or {}).get("commit"),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class OtherPlan:
+    """
+    A plan that is looked at and not applied: it may be old, or another environment's.
+
+    `is_proven` tells that its digest could be checked; with another digest key than ours it cannot.
+    """
+
+    document: Mapping[str, Any]
+    is_proven: bool
+
+
+def read_other_plan(path: Path, key: DigestKey) -> OtherPlan:
+    """
+    Read a plan to compare with.
+
+    :raises InvalidInput: if the file is no plan that this octoplan knows how to read.
+    :raises StalePlan: if it was made with our key and edited since.
+    """
+    document = _load(path)
+    try:
+        PlanData.model_validate_json(json.dumps(document))
+    except ValidationError as error:
+        where = ".".join(str(step) for step in error.errors()[0]["loc"])
+        raise InvalidInput(
+            f"{path.name} is not a plan as this octoplan writes it (see `{where}`)",
+            hint="make it again with this version: `octoplan plan --out FILE`",
+        ) from None
+    is_proven = document["digest_key"] == key.fingerprint
+    digest = document.pop("digest")
+    if is_proven and digest != _digest(document, key):
+        raise StalePlan(f"{path.name} was changed after it was made; it is not what was planned", hint=_AGAIN)
+    return OtherPlan(document, is_proven)
 
 
 def _load(path: Path) -> dict[str, Any]:
@@ -154,6 +203,8 @@ def _load(path: Path) -> dict[str, Any]:
         raise InvalidInput(f"{path} is not a plan", hint="make one with `octoplan plan --out FILE`")
     if document.get("version") != VERSION:
         raise StalePlan(f"{path.name} has format version {document.get('version')}, this octoplan reads {VERSION}")
+    for shown_only in _SHOWN_ONLY:
+        document.pop(shown_only, None)
     return document
 
 
@@ -175,7 +226,8 @@ def _saved_campaign(item: Mapping[str, Any]) -> SavedCampaign:
     packed = base64.b64decode((item["audience"] or {}).get("suppressed", ""))
     suppressed = frozenset(packed[start : start + 8] for start in range(0, len(packed), 8))
     by_digest = {batch.digest: batch for batch in batches}
-    return SavedCampaign(item["id"], item["action"], item["content"], by_digest, suppressed)
+    entries = (item.get("position") or {"entries": 0})["entries"]
+    return SavedCampaign(item["id"], item["action"], item["content"], by_digest, suppressed, entries)
 
 
 def _digest(document: Mapping[str, Any], key: DigestKey) -> str:
@@ -216,7 +268,20 @@ def _action(action: Action) -> dict[str, Any]:
         "hours": _hours(action),
         "overrides": [{"rule": each.rule, "reason": each.reason} for each in action.overrides],
         "sent": {"recipients": action.sent_recipients, "cost": _text(action.sent_cost)},
+        "position": _position(action.position),
     }
+
+
+def _revision(revision: Revision | None) -> dict[str, Any] | None:
+    if revision is None:
+        return None
+    return {"commit": revision.commit, "branch": revision.branch, "dirty": revision.dirty}
+
+
+def _position(position: Position | None) -> dict[str, Any] | None:
+    if position is None:
+        return None
+    return {"entries": position.entries, "run": position.run, "at": to_text(position.at)}
 
 
 def _share(share: Share) -> dict[str, Any]:

@@ -28,7 +28,7 @@ from octoplan import limits
 from octoplan.diagnostics import StateUnavailable
 from octoplan.state.git_objects import commit_files, render_pack
 
-SAFE_SETTINGS: Final = ("core.hooksPath=/dev/null", "maintenance.auto=false")
+SAFE_SETTINGS: Final = ("core.hooksPath=/dev/null", "core.fsmonitor=false", "maintenance.auto=false")
 _FETCH: Final = (
     "fetch",
     "--quiet",

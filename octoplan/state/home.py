@@ -327,6 +327,7 @@ class Session:
             "cost": intent.cost,
             "send_at": intent.send_at,
             "clock": mark.to_data() if mark else None,
+            "by": f"{self._holder.owner} on {self._holder.host}",
         }
         rows = LedgerRows(intent.campaign, intent.digest, recipients)
         self._write(Change(self._entry(Kind.INTENDED, intent.campaign, intent.digest, data), add=rows))

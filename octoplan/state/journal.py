@@ -96,6 +96,15 @@ class BatchState:
 
 
 @dataclass(frozen=True, slots=True)
+class Position:
+    """How far the journal of a campaign has come: its number of entries, and the run and time of the last."""
+
+    entries: int
+    run: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class CampaignState:
     """What is known of one campaign: the content it was last opened with, and its batches by digest."""
 
@@ -107,6 +116,7 @@ class CampaignState:
     """Whether its ledger was deleted; then nothing more can be sent for it."""
     is_complete: bool = False
     """Whether the last run that wrote to somebody got to its end; what a list gains later does not count."""
+    position: Position | None = None
     audience: Mapping[str, Any] | None = None
     """The counts of its rows when it was last opened; `None` where that was not written down."""
 
@@ -140,6 +150,7 @@ class _Campaign:
     batches: dict[str, BatchState] = field(default_factory=dict)
     is_forgotten: bool = False
     is_complete: bool = False
+    position: Position | None = None
     audience: Mapping[str, Any] | None = None
 
 
@@ -165,6 +176,7 @@ class Journal:
                 dict(each.batches),
                 each.is_forgotten,
                 each.is_complete,
+                each.position,
                 audience=each.audience,
             )
             for name, each in self._campaigns.items()
@@ -179,6 +191,8 @@ class Journal:
         for entry in entries:
             batch = self._step(entry)
             campaign = self._campaigns.setdefault(entry.campaign, _Campaign())
+            before = 0 if campaign.position is None else campaign.position.entries
+            campaign.position = Position(before + 1, entry.run, entry.at)
             if batch is not None:
                 campaign.batches[batch.digest] = batch
                 campaign.is_complete &= entry.kind is not Kind.INTENDED

@@ -7,7 +7,6 @@ errors, which hold none either.
 
 from __future__ import annotations
 
-import json
 from decimal import Decimal
 from typing import Annotated, ClassVar, Final, Literal
 
@@ -19,17 +18,12 @@ from octoplan.apply.deliver import Delivery, Status, Waiting
 from octoplan.apply.execute import CampaignBegun, CampaignReport, Event, Halt
 from octoplan.diagnostics import Finding, OctoplanError
 from octoplan.plan.model import Action, ActionKind, Plan
+from octoplan.plan.saved_model import Amount, Count, Moment
+from octoplan.plan.schema import render_schema
 
 FORMAT: Final = "octoplan-apply"
 VERSION: Final = 1
-DRAFT: Final = "https://json-schema.org/draft/2020-12/schema"
 _TITLE: Final = "A line of octoplan apply --json"
-
-Amount = Annotated[str, Field(pattern=r"^-?[0-9]+(\.[0-9]+)?$")]
-"""An exact decimal as text, in the account's own unit."""
-Moment = Annotated[str, Field(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{6}Z$")]
-"""An instant in UTC."""
-Count = Annotated[int, Field(ge=0)]
 
 
 class _Data(BaseModel):
@@ -305,5 +299,5 @@ def render_line(line: Line) -> bytes:
 def schema_texts() -> dict[str, str]:
     """File name and content of the JSON Schema (2020-12) of a line: the same bytes on every machine."""
     lines: TypeAdapter[Line] = TypeAdapter(Annotated[Line, Field(discriminator="type")])
-    schema = {"$schema": DRAFT, "title": _TITLE, **lines.json_schema(mode="serialization")}
-    return {"apply-stream.schema.json": json.dumps(schema, indent=2, ensure_ascii=False) + "\n"}
+    schema = {"title": _TITLE, **lines.json_schema(mode="serialization")}
+    return {"apply-stream.schema.json": render_schema(schema)}

@@ -11,6 +11,7 @@ import click
 
 _COLOURS: Mapping[str, dict[str, object]] = {
     "+": {"fg": "green", "bold": True},
+    "-": {"fg": "red", "bold": True},
     "~": {"fg": "yellow", "bold": True},
     "=": {"dim": True},
     ">": {"fg": "cyan"},

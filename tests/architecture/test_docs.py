@@ -6,14 +6,17 @@ import json
 import re
 import runpy
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
+import jsonschema
 import pytest
 
 from octoplan.apply.deliver import Delivery, Status
 from octoplan.apply.execute import ApplyReport, CampaignReport, Halt
+from octoplan.cli.schema import all_schemas
 from octoplan.diagnostics import ExitCode
 from octoplan.digests import DigestKey
 from octoplan.plan.model import (
@@ -21,6 +24,7 @@ from octoplan.plan.model import (
     ActionKind,
     AudienceSummary,
     BrokenHours,
+    BudgetUse,
     CharacterFrom,
     Cost,
     DearerMessages,
@@ -38,8 +42,11 @@ from octoplan.plan.model import (
     UnitPrice,
     ZoneCount,
 )
+from octoplan.plan.rules import MOVED
 from octoplan.plan.saved import plan_document
-from octoplan.state.journal import Entry, Kind, replay
+from octoplan.plan.saved_model import PlanData
+from octoplan.state.git_revision import Revision
+from octoplan.state.journal import Entry, Kind, Position, replay
 from octoplan.state.lock import lock_of
 from octoplan.views.report import render_report_json
 
@@ -125,8 +132,8 @@ def undescribed(page: str, names: Iterable[str]) -> list[str]:
     return sorted(name for name in set(names) if f"`{name}`" not in text)
 
 
-def test_every_field_of_a_saved_plan_is_described() -> None:
-    """Who reads a plan with a program finds each field on its page."""
+def whole_plan() -> dict[str, Any]:
+    """A saved plan in which nothing is missing."""
     accent = CharacterFrom("ï", ("first_name",))
     broken = BrokenHours("window/fr-hours", "error", True, "FR", ("Europe/Paris",), 1, "Sun", "daily", "a page")
     action = Action(
@@ -163,11 +170,37 @@ def test_every_field_of_a_saved_plan_is_described() -> None:
         hours=Hours(MOMENT, MOMENT, (broken,), None, None, next_warns=False, closes_at=None),
         overrides=(Overridden("window/fr-sunday", "because"),),
         waves=(PlannedWave(MOMENT, "Mon", ("Europe/Paris",)),),
+        position=Position(1, "r_1", MOMENT),
     )
     plan = Plan("p", "sandbox", "here", "k1_", None, MOMENT, MOMENT, (action,), None, None)
-    document = plan_document(plan, DigestKey(bytes(32)))
+    budget = BudgetUse(None, None, None, MOMENT, None)
+    whole = replace(plan, revision=Revision("1a2b", "main", 0), budget=budget, findings=(MOVED.at(None, "moved"),))
+    return plan_document(whole, DigestKey(bytes(32)))
+
+
+def test_every_field_of_a_saved_plan_is_described() -> None:
+    """Who reads a plan with a program finds each field on its page."""
+    document = whole_plan()
     names = [*names_in(document), *(kind.value for kind in ActionKind)]
     assert undescribed("saved-plan.md", names) == []
+
+
+def test_every_field_of_a_saved_plan_is_in_its_schema() -> None:
+    """The schema takes a plan, and there is nothing in the plan that it does not know."""
+    document = json.loads(json.dumps(whole_plan()))
+    jsonschema.validate(document, json.loads(all_schemas()["plan.schema.json"]))
+    assert PlanData.model_validate_json(json.dumps(document)).model_dump(mode="json") == document
+
+
+def test_every_field_of_a_comparison_is_described() -> None:
+    """Who reads a comparison with a program finds each field on its page."""
+    schema = json.loads(all_schemas()["comparison.schema.json"])
+    assert undescribed("comparison.md", [*schema["properties"], *fields_of(schema)]) == []
+
+
+def fields_of(schema: dict[str, Any]) -> Iterator[str]:
+    for definition in schema["$defs"].values():
+        yield from definition["properties"]
 
 
 def test_every_field_of_a_report_is_described() -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from tests.behaviour.command import Octoplan
 from tests.behaviour.project import NUMBERS, PEOPLE, Project
+from tests.git_repositories import git
 from tests.sandbox_process import KEY, LOGIN, SandboxProcess
 
 WRONG_KEY = "k4Jd93hQzz7TfVw2"
@@ -32,7 +33,7 @@ def secrets_of(people: tuple[tuple[str, ...], ...]) -> set[str]:
 
 def written_by_octoplan(project: Project) -> Iterator[tuple[Path, bytes]]:
     """Every file in the project that the tests did not write."""
-    ours = {"campaigns", "data", "octoplan.yaml"}
+    ours = {"campaigns", "data", "octoplan.yaml", ".git"}
     for path in sorted(project.root.rglob("*")):
         inside = path.relative_to(project.root)
         if path.is_file() and inside.parts[0] not in ours and inside.parts[:2] != (".octoplan", "sandbox"):
@@ -62,10 +63,18 @@ def live(project: Project, sandbox: SandboxProcess) -> None:
 @pytest.mark.usefixtures("live")
 def test_a_good_run_leaves_no_trace_of_anybody(project: Project, octoplan: Octoplan) -> None:
     """Plan, saved plan, apply, reports, journal, ledger and lock file: counts and keyed digests only."""
-    project.contacts([*PEOPLE, ("Zorvane", "Vantrellec", "06 12 34 56 01", "QX7HEDRA"), (HOSTILE_NAME, "K", "12", "C")])
     octoplan("validate")
+    git(project.root, "init", "-q")
+    git(project.root, "add", "campaigns", "octoplan.yaml", "data")
+    git(project.root, "commit", "-q", "-m", "one")
+    octoplan("plan", "--offline", "--out", "before.json")
+    project.contacts([*PEOPLE, ("Zorvane", "Vantrellec", "06 12 34 56 01", "QX7HEDRA"), (HOSTILE_NAME, "K", "12", "C")])
+    condition = f"first_name <> '{HOSTILE_NAME}'"
+    project.campaign("spring", recipients={"path": "data/contacts.csv", "phone": "mobile", "where": condition})
     octoplan("plan", "--out", "plan.json", "--output", "json=shown.json", "-o", "html=plan.html", "-o", "text")
     octoplan("apply", "plan.json", "--output", "json=report.json", "--output", "text")
+    octoplan("plan", "--compare", "before.json", "-o", "text", "-o", "json=compared.json")
+    octoplan("diff", "HEAD", "-o", "text", "-o", "json=difference.json")
     for arguments in (
         ("plan",),
         ("status",),
@@ -80,6 +89,7 @@ def test_a_good_run_leaves_no_trace_of_anybody(project: Project, octoplan: Octop
     require_no_trace(
         project, octoplan, "plan.json", "shown.json", "plan.html", "report.json", "octoplan.live.lock", journal
     )
+    require_no_trace(project, octoplan, "before.json", "compared.json", "difference.json")
 
 
 def test_a_run_that_goes_wrong_leaves_no_trace_either(

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 
 from tests.behaviour.command import Octoplan
-from tests.behaviour.project import PEOPLE, Project
+from tests.behaviour.project import KEY, LOGIN, PEOPLE, Project
+from tests.git_repositories import git
 from tests.sandbox_process import SandboxProcess
 
 
@@ -73,3 +74,98 @@ def test_what_is_no_plan_is_said_to_be_none(project: Project, octoplan: Octoplan
     for content in ("[1]", '{"format": "octoplan-plan"}', "[" * 100_000):
         project.write("plan.json", content)
         assert "is not a plan" in octoplan("apply", "plan.json", code=3).stderr
+
+
+def test_a_plan_names_its_revision(project: Project, octoplan: Octoplan) -> None:
+    """Commit, branch, and how many files of the plan differ from it; files that are no part of a plan do not count."""
+
+    def revision() -> object:
+        return octoplan("plan", "--offline", "-o", "json").json()["revision"]
+
+    assert revision() is None
+    git(project.root, "init", "-q")
+    assert revision() is None
+    git(project.root, "add", ".")
+    git(project.root, "commit", "-q", "-m", "first")
+    commit = git(project.root, "rev-parse", "HEAD")
+    project.write("notes.txt", "no part of a plan")
+    assert revision() == {"commit": commit, "branch": "main", "dirty": 0}
+    project.campaign("autumn", message={"template": "Bonsoir. STOP au XXXXX"})
+    project.contacts(PEOPLE[1:])
+    git(project.root, "checkout", "-q", "--detach")
+    assert revision() == {"commit": commit, "branch": None, "dirty": 2}
+
+
+def test_a_repository_that_git_does_not_trust_is_a_warning(project: Project, octoplan: Octoplan) -> None:
+    """A plan is made all the same; it names no revision, and says how to mend that."""
+    git(project.root, "init", "-q")
+    (project.root / ".git/HEAD").write_text("ref: refs/heads/main\n")
+    foreign = {"GIT_TEST_ASSUME_DIFFERENT_OWNER": "1"}
+    planned = octoplan("plan", "--offline", "-o", "json", variables=foreign)
+    assert planned.json()["revision"] is None
+    assert "plan/no-revision" in planned.stderr
+    assert "safe.directory" in planned.stderr
+
+
+def test_another_campaigns_send_makes_no_plan_stale(
+    project: Project, octoplan: Octoplan, sandbox: SandboxProcess
+) -> None:
+    """What somebody else sends between plan and apply is no matter, as long as it is another campaign."""
+    project.campaign("autumn", message={"template": "Bonsoir {{ first_name }}. STOP au XXXXX"})
+    octoplan("plan", "--campaign", "spring", "--out", "plan.json")
+    octoplan("apply", "--auto-approve", "--campaign", "autumn")
+    octoplan("apply", "plan.json")
+    assert sandbox.summary()["messages"] == 2 * len(PEOPLE)
+
+
+def test_a_stale_plan_says_who_sent_and_what_still_fits(
+    project: Project, octoplan: Octoplan, sandbox: SandboxProcess
+) -> None:
+    """Exit 6 names what moved, the run that sent, and two commands: plan this again, apply the others alone."""
+    project.campaign("autumn", message={"template": "Bonsoir {{ first_name }}. STOP au XXXXX"})
+    octoplan("plan", "--out", "plan.json")
+    project.campaign("spring", batch_size=5)
+    sent = octoplan("apply", "--auto-approve", "--campaign", "spring", "-o", "json").json()
+    project.contacts(PEOPLE[1:])
+    project.contacts(PEOPLE, path="data/all.csv")
+    project.campaign(
+        "autumn",
+        message={"template": "Bonsoir {{ first_name }}. STOP au XXXXX"},
+        recipients={"path": "data/all.csv", "phone": "mobile"},
+    )
+    stale = " ".join(octoplan("apply", "plan.json", code=6).stderr.split())
+    assert "spring: changed since: audience; since then 5 recipients were written to by run" in stale
+    assert sent["run"] in stale
+    assert "(apply)" in stale
+    assert "plan again: `octoplan plan --out plan.json --campaign spring`" in stale
+    assert "`autumn` still fit: `octoplan apply plan.json --campaign autumn`" in stale
+    assert sandbox.summary()["messages"] == len(PEOPLE)
+    octoplan("apply", "plan.json", "--campaign", "autumn")
+    assert sandbox.summary()["messages"] == 2 * len(PEOPLE)
+
+
+def test_commands_name_the_environment_that_is_not_the_default(
+    project: Project, octoplan: Octoplan, sandbox: SandboxProcess
+) -> None:
+    """What a stale plan tells to type works as it is."""
+    credentials = {"login": f"env/{LOGIN}", "key": f"env/{KEY}"}
+    project.settings(environments={"live": {"endpoint": sandbox.endpoint, "credentials": credentials}})
+    octoplan("plan", "--env", "live", "--out", "plan.json")
+    project.campaign("spring", message={"template": "Bonsoir {{ first_name }}. STOP au XXXXX"})
+    stale = octoplan("apply", "--env", "live", "plan.json", code=6).stderr
+    assert "`octoplan plan --out plan.json --env live --campaign spring`" in stale
+
+
+def test_what_the_plan_knew_of_is_no_news(project: Project, octoplan: Octoplan, sandbox: SandboxProcess) -> None:
+    """A plan holds how far the journal had come, and a stale one tells only what came after."""
+    project.contacts(PEOPLE[:4])
+    project.campaign("spring", audience="growing")
+    sent = octoplan("apply", "--auto-approve", "-o", "json").json()
+    project.contacts(PEOPLE)
+    octoplan("plan", "--out", "plan.json")
+    (campaign,) = json.loads((project.root / "plan.json").read_text())["campaigns"]
+    assert campaign["position"]["run"] == sent["run"]
+    project.contacts([*PEOPLE[:4], ("Wystane", *PEOPLE[4][1:])])
+    stale = octoplan("apply", "plan.json", code=6).stderr
+    assert "1 request(s) differ from the plan" in stale
+    assert "since then" not in stale

@@ -26,7 +26,8 @@ from typing import Final
 import pytest
 
 ROOT: Final = Path(__file__).parents[2]
-PAGES: Final = ("docs/tutorial.md", "docs/guides/over-time.md", "docs/guides/costs.md", "docs/guides/pages.md")
+GUIDES: Final = ("over-time", "costs", "pages", "reviewing")
+PAGES: Final = ("docs/tutorial.md", *(f"docs/guides/{name}.md" for name in GUIDES))
 PORT: Final = "8042"
 BLOCK: Final = re.compile(r"^```(console|yaml|csv)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 NAMED: Final = re.compile(r"`([\w./-]+\.(?:yaml|csv))`")

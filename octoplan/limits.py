@@ -44,6 +44,10 @@ PROJECT_ENTRIES_MAX: Final = 100_000
 PROJECT_PARENTS_MAX: Final = 64
 """Folders upward in which `octoplan.yaml` is looked for."""
 DESCRIPTION_CHARACTERS_MAX: Final = 2_000
+TEST_CASES_MAX: Final = 200
+"""Tests in one file; each is a plan of its own, some tenths of a second."""
+TEST_CONTACTS_MAX: Final = 200
+"""Made-up contacts of one test."""
 VAR_CHARACTERS_MAX: Final = 1224
 """No variable can be longer than the text that the API takes."""
 
@@ -172,6 +176,23 @@ LANES_MAX: Final = 32
 RETRY_AFTER_MAX_S: Final = 300.0
 """A longer Retry-After ends the run instead of holding the lease."""
 
+# --- pages and comments in a forge -----------------------------------------------------------------------------------
+GITHUB_COMMENT_BYTES_MAX: Final = 64_000
+"""GitHub takes 65,536 characters; the rest is for the marker and the foot of the comment."""
+GITLAB_NOTE_BYTES_MAX: Final = 990_000
+"""GitLab takes 1,000,000 characters."""
+GITHUB_SUMMARY_BYTES_MAX: Final = 1_000_000
+"""GitHub takes 1 MiB a step, and drops all of it if there is more."""
+FORGE_EVENT_BYTES_MAX: Final = 32 * 1024 * 1024
+"""The file about the event that started a run; GitHub sends none over 25 MB."""
+FORGE_RESPONSE_BYTES_MAX: Final = 32 * 1024 * 1024
+"""One page of comments, each as long as comments may be."""
+FORGE_PAGES_MAX: Final = 200
+FORGE_TRIES_MAX: Final = 5
+FORGE_REQUEST_TIME_MAX_S: Final = 60.0
+FORGE_WAIT_MAX_S: Final = 60.0
+"""A forge that asks to wait longer is not waited for: the job costs more than the comment."""
+
 # --- sending hours ---------------------------------------------------------------------------------------------------
 WINDOW_SEARCH_DAYS: Final = 31
 """How far ahead the next permitted slot is looked for: the longest run of Sundays and holidays is five days."""
@@ -242,4 +263,8 @@ UNCHANGED_ENTRIES_MAX: Final = 500
 UNCHANGED_ENTRY_BYTES_MAX: Final = 8 * 1024 * 1024
 """Some 20,000 requests."""
 LOCK_FILE_BYTES_MAX: Final = 512 * 1024 * 1024
+COMPLETION_FILES_MAX: Final = 500
+"""Campaign files that are skimmed while somebody waits for a completion."""
+CLOCK_DIFFERENCE_MAX_S: Final = 60
+"""Between this machine's clock and the API's, before `doctor` minds it."""
 SANDBOX_START_TIMEOUT_S: Final = 20.0

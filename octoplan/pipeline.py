@@ -35,6 +35,7 @@ from octoplan.campaign.model import (
     CampaignModel,
     ContactSource,
     EnvironmentSettings,
+    Policy,
 )
 from octoplan.campaign.project import (
     Project,
@@ -63,6 +64,7 @@ from octoplan.plan.expiry import find_expiry
 from octoplan.plan.hours import check_hours
 from octoplan.plan.model import Action, Plan
 from octoplan.plan.outgoing import Dispatch
+from octoplan.plan.policy import check_policies
 from octoplan.plan.price import Pricing
 from octoplan.plan.waves import plan_waves
 from octoplan.state.git_revision import Revision
@@ -96,6 +98,11 @@ class Setting:
     def budgets(self) -> Budgets:
         """The strictest of the environment's and the protected ones."""
         return effective_budgets(self.settings.budgets, *self.protected.budgets)
+
+    @property
+    def policies(self) -> tuple[Policy, ...]:
+        """The project's, the environment's and the protected ones; all of them hold."""
+        return (self.project.model.policy, self.settings.policy, *self.protected.policies)
 
     @property
     def timezone(self) -> ZoneInfo | None:
@@ -227,6 +234,7 @@ def build_plan(
     campaigns = {each.id: each for each in [*(each.campaign for each in prepared), *(each for each, _ in known)]}
     windows = effective_windows(setting.project.model, setting.settings)
     actions = check_hours(actions, campaigns, windows, setting.settings, now)
+    actions = check_policies(actions, campaigns, setting.policies)
     expires_at, expires_because = find_expiry(actions, now)
     return Plan(
         project=setting.project.model.project,

@@ -48,6 +48,8 @@ SANDBOX: Final = "sandbox"
 """The built-in environment."""
 DEFAULT_CAMPAIGNS: Final = ("campaigns/**/*.yaml",)
 """Where campaign files are if the project does not say."""
+DEFAULT_TESTS: Final = ("tests/*.yaml",)
+"""Where the tests of campaigns are if the project does not say."""
 
 MessageType = Literal["sms_premium", "sms_low_cost"]
 Purpose = Literal["wholesale", "alert"]
@@ -564,6 +566,8 @@ class CampaignModel(Strict):
     """The campaign's identity for ever; the file may be renamed, the id may not."""
     description: Prose | None = None
     """For people."""
+    owner: Line | None = None
+    """Who answers for it: a team, or a person's account; a policy may ask for it."""
     type: MessageType
     """`sms_premium` shows the sender and is fast; `sms_low_cost` has no sender of its own."""
     purpose: Purpose
@@ -593,6 +597,50 @@ class CampaignModel(Strict):
 
 
 # --- the project ------------------------------------------------------------------------------------------------------
+
+
+def _check_campaign_field(text: str) -> str:
+    kind: Any = CampaignModel
+    for step in text.split("."):
+        fields = getattr(kind, "model_fields", {})
+        if step not in fields:
+            raise ValueError(f"a campaign has no field `{text}`")
+        kind = fields[step].annotation
+    return text
+
+
+CampaignField = Annotated[
+    str,
+    AfterValidator(_check_campaign_field),
+    _schema("string", r"[a-z_]+(?:\.[a-z_]+)*", examples=["limits.max_cost"]),
+]
+
+
+class OwnersOver(Strict):
+    """Who has to answer for campaigns that cost more than `cost`."""
+
+    cost: Amount
+    """In the account's own unit."""
+    owners: tuple[Line, ...] = Field(min_length=1)
+    """One of them has to be the campaign's `owner`."""
+
+
+class Policy(Strict):
+    """What every campaign has to keep to; one that does not is blocked. What is left out allows everything."""
+
+    require: tuple[CampaignField, ...] = ()
+    """Fields that every campaign file has to have, such as `owner` or `limits.max_cost`."""
+    types: tuple[MessageType, ...] | None = None
+    """Allowed types of message."""
+    purposes: tuple[Purpose, ...] | None = None
+    """Allowed purposes."""
+    senders: tuple[SenderName, ...] | None = None
+    """Allowed senders."""
+    countries: tuple[Region, ...] | None = None
+    """Countries in which recipients may be."""
+    overrides: tuple[RuleId, ...] | None = None
+    """Rules that campaigns may override; `[]` for none."""
+    owners_over: OwnersOver | None = None
 
 
 class Suppression(ContactSource):
@@ -699,10 +747,12 @@ class EnvironmentSettings(Strict):
     limits: Limits = Limits()
     budgets: Budgets = Budgets()
     """What all campaigns together may cost."""
+    policy: Policy = Policy()
+    """What campaigns have to keep to here, besides the project's policy."""
     prices: DataPath | None = None
     """A file of dated prices, for plans that do not ask the API (`plan --offline`)."""
     limits_from: GitRef | None = None
-    """A protected branch such as `origin/main`: its limits and budgets hold too, the stricter of both."""
+    """A protected branch such as `origin/main`: its limits, budgets and policies hold too, the stricter of both."""
     allow_numbers: tuple[Number, ...] | None = Field(default=None, repr=False)
     """Only these numbers may be written to; without it all may. For environments that are not production."""
     concurrency: Lanes = 1
@@ -725,8 +775,8 @@ class Sandbox(EnvironmentSettings):
     """The built-in environment `sandbox`: a local API without credentials; only these settings can be written."""
 
 
-class Environment(EnvironmentSettings):
-    """One account and endpoint, with its own memory, limits and allow-list."""
+class Access(Strict):
+    """Where messages go, in whose name, and where that is remembered."""
 
     endpoint: Url
     """The API's base URL: https://, or http:// to this machine."""
@@ -736,6 +786,10 @@ class Environment(EnvironmentSettings):
     proxy: Proxy | None = None
     """`http://host:port`, or a reference to the variable that holds it."""
     state: StateSettings = StateSettings()
+
+
+class Environment(EnvironmentSettings, Access):  # fields of the last base come first
+    """One account and endpoint, with its own memory, limits and allow-list."""
 
 
 class Environments(BaseModel):
@@ -764,12 +818,15 @@ class ProjectModel(Strict):
     """The project's id."""
     campaigns: tuple[Glob, ...] = DEFAULT_CAMPAIGNS
     """Where the campaign files are: `*` within a name, `**` for any folders."""
+    tests: tuple[Glob, ...] = DEFAULT_TESTS
+    """Where the files of `octoplan test` are, likewise."""
     default_environment: Identifier = SANDBOX
     """The environment of commands without `--env`."""
     defaults: Defaults = Defaults()
     suppression: tuple[Suppression, ...] = ()
     """Lists of numbers that get nothing."""
     limits: Limits = Limits()
+    policy: Policy = Policy()
     limits_from: GitRef | None = None
-    """A protected branch such as `origin/main`: its limits and budgets hold too, the stricter of both."""
+    """A protected branch such as `origin/main`: its limits, budgets and policies hold too, the stricter of both."""
     environments: Environments = Environments()

@@ -116,7 +116,7 @@ def load_project(root: Path) -> tuple[Project | None, list[Finding]]:
     With an error in the findings the project is only good for checking its campaigns, so that everything is reported
     at once: callers end with `require_no_errors`. `None` if not even that is possible.
     """
-    document, found = _load_document(root, PROJECT_FILE)
+    document, found = load_document(root, PROJECT_FILE)
     if document is None:
         return None, found
     built = build_model(ProjectModel, document)
@@ -177,7 +177,9 @@ def load_campaigns(project: Project, paths: Sequence[Path] | None = None) -> tup
 
     Answers those without an error, sorted by file, and the findings of all.
     """
-    names, found = _choose_files(project, paths)
+    names, found = choose_files(project.root, project.model.campaigns, paths)
+    if not names and not found:
+        found = [_no_campaigns(project.model.campaigns)]
     campaigns: list[Campaign] = []
     ids: dict[str, Place] = {}
     for name in names:
@@ -191,7 +193,7 @@ def load_campaigns(project: Project, paths: Sequence[Path] | None = None) -> tup
 
 def load_campaign(project: Project, name: str) -> tuple[Campaign | None, list[Finding]]:
     """Read and check the campaign file `name`, a path from the project's folder; `None` if it has an error."""
-    document, found = _load_document(project.root, name)
+    document, found = load_document(project.root, name)
     if document is None:
         return None, found
     built = build_model(CampaignModel, document)
@@ -206,7 +208,8 @@ def load_campaign(project: Project, name: str) -> tuple[Campaign | None, list[Fi
     return None if has_error else campaign, bound_findings(found)
 
 
-def _load_document(root: Path, name: str) -> tuple[Document | None, list[Finding]]:
+def load_document(root: Path, name: str) -> tuple[Document | None, list[Finding]]:
+    """Read and parse a file of the project, by its path from the folder `root`."""
     source, found = read_source(root, name)
     if source is None:
         return None, bound_findings(found)
@@ -227,17 +230,22 @@ def _check_id(campaign: Campaign, ids: dict[str, Place]) -> list[Finding]:
     return found
 
 
-def _choose_files(project: Project, paths: Sequence[Path] | None) -> tuple[list[str], list[Finding]]:
-    patterns = project.model.campaigns
+def choose_files(
+    root: Path, patterns: Sequence[str], paths: Sequence[Path] | None = None
+) -> tuple[list[str], list[Finding]]:
+    """
+    The files that match a pattern, sorted: those of `paths` (files as they are, folders with such files in them), else
+    all. A finding if there are too many.
+    """
     if paths is None:
-        return _list_files(project.root, patterns)
+        return _list_files(root, patterns)
     names: set[str] = set()
     found: list[Finding] = []
     for path in paths:
         # The folder is resolved, as the root is; the file is not, so that a link is seen as the link it is.
-        name = Path(os.path.relpath(path.absolute().parent.resolve() / path.name, project.root)).as_posix()
+        name = Path(os.path.relpath(path.absolute().parent.resolve() / path.name, root)).as_posix()
         if path.is_dir():
-            listed, wrong = _list_files(project.root, patterns)
+            listed, wrong = _list_files(root, patterns)
             names.update(file for file in listed if name == "." or file.startswith(f"{name}/"))
             found += wrong
         else:
@@ -245,19 +253,22 @@ def _choose_files(project: Project, paths: Sequence[Path] | None) -> tuple[list[
     return sorted(names), found
 
 
-def _list_files(root: Path, patterns: tuple[str, ...]) -> tuple[list[str], list[Finding]]:
-    """The files of the project that match a pattern, sorted; with a finding if there are none or too many."""
+def _list_files(root: Path, patterns: Sequence[str]) -> tuple[list[str], list[Finding]]:
+    """The files of the project that match a pattern, sorted; with a finding if there are too many."""
     names: list[str] = []
     for seen, name in enumerate(_walk(root)):
         if seen >= PROJECT_ENTRIES_MAX or len(names) > CAMPAIGN_FILES_MAX:
-            detail = f"The bounds are {PROJECT_ENTRIES_MAX} files to look at and {CAMPAIGN_FILES_MAX} campaigns."
-            return sorted(names), [rules.TOO_MANY_FILES.at(Place(PROJECT_FILE), detail, "narrow `campaigns:` down")]
+            detail = f"The bounds are {PROJECT_ENTRIES_MAX} files to look at and {CAMPAIGN_FILES_MAX} of one kind."
+            hint = "narrow `campaigns:` or `tests:` down"
+            return sorted(names), [rules.TOO_MANY_FILES.at(Place(PROJECT_FILE), detail, hint)]
         if matches_any(name, patterns):
             names.append(name)
-    if names:
-        return sorted(names), []
+    return sorted(names), []
+
+
+def _no_campaigns(patterns: Sequence[str]) -> Finding:
     listed = ", ".join(f"`{pattern}`" for pattern in patterns)
-    return [], [rules.NO_CAMPAIGNS.at(Place(PROJECT_FILE), f"Looked for {listed}.")]
+    return rules.NO_CAMPAIGNS.at(Place(PROJECT_FILE), f"Looked for {listed}.")
 
 
 def _walk(root: Path) -> Iterator[str]:

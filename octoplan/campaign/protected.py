@@ -1,6 +1,6 @@
 """
-Limits and budgets as a protected branch has them (`limits_from: origin/main`), so that a pull request cannot raise
-its own.
+Limits, budgets and policies as a protected branch has them (`limits_from: origin/main`), so that a pull request cannot
+loosen its own.
 
 Invariants:
 - What is read here only ever adds limits: the stricter of the files here and of the branch holds.
@@ -21,7 +21,7 @@ from pydantic import BaseModel, Field
 
 from octoplan.campaign.document import Document, parse_document
 from octoplan.campaign.fields import Model, build_model
-from octoplan.campaign.model import DEFAULT_CAMPAIGNS, Budgets, GitRef, Glob, Identifier, Limits
+from octoplan.campaign.model import DEFAULT_CAMPAIGNS, Budgets, GitRef, Glob, Identifier, Limits, Policy
 from octoplan.campaign.project import PROJECT_FILE, Project, matches_any
 from octoplan.campaign.resolve import Campaign
 from octoplan.campaign.source import decode_source
@@ -39,6 +39,7 @@ class ProtectedLimits:
 
     limits: tuple[Limits, ...] = ()
     budgets: tuple[Budgets, ...] = ()
+    policies: tuple[Policy, ...] = ()
     sources: tuple[str, ...] = ()
     _by_id: Mapping[str, tuple[Limits, ...]] = field(default_factory=dict)
     _by_file: Mapping[str, tuple[Limits, ...]] = field(default_factory=dict)
@@ -56,13 +57,19 @@ class _Collected:
 
     limits: list[Limits] = field(default_factory=list)
     budgets: list[Budgets] = field(default_factory=list)
+    policies: list[Policy] = field(default_factory=list)
     sources: list[str] = field(default_factory=list)
     by_id: dict[str, list[Limits]] = field(default_factory=dict)
     by_file: dict[str, list[Limits]] = field(default_factory=dict)
 
     def finish(self) -> ProtectedLimits:
         return ProtectedLimits(
-            tuple(self.limits), tuple(self.budgets), tuple(self.sources), _frozen(self.by_id), _frozen(self.by_file)
+            limits=tuple(self.limits),
+            budgets=tuple(self.budgets),
+            policies=tuple(self.policies),
+            sources=tuple(self.sources),
+            _by_id=_frozen(self.by_id),
+            _by_file=_frozen(self.by_file),
         )
 
 
@@ -75,6 +82,7 @@ class _Environment(BaseModel):
 
     limits: Limits = Limits()
     budgets: Budgets = Budgets()
+    policy: Policy = Policy()
     limits_from: GitRef | None = None
 
 
@@ -83,6 +91,7 @@ class _Project(BaseModel):
 
     campaigns: tuple[Glob, ...] = DEFAULT_CAMPAIGNS
     limits: Limits = Limits()
+    policy: Policy = Policy()
     limits_from: GitRef | None = None
     environments: dict[str, _Environment] = Field(default_factory=dict)
 
@@ -159,6 +168,7 @@ def _collect(folder: GitFolder, environment: str, found: _Collected) -> list[str
     own = model.environments.get(environment, _Environment())
     found.limits += [model.limits, own.limits]
     found.budgets.append(own.budgets)
+    found.policies += [model.policy, own.policy]
     for file, campaign in _read_campaigns(folder, model):
         found.by_file.setdefault(file, []).append(campaign.limits)
         found.by_id.setdefault(campaign.id, []).append(campaign.limits)

@@ -81,7 +81,18 @@ TIME_ORDER: Final = Rule("campaign/time-order", "Nothing can be sent before not_
 TIME_PASSED: Final = Rule("campaign/time-passed", "Time to send has passed")
 TOO_LATE: Final = Rule("campaign/too-late", "It is later than not_after")
 
+# --- what a platform team asks for -----------------------------------------------------------------------------------
+_POLICY: Final = "the project's `policy`"
+POLICY_FIELD: Final = Rule("policy/required-field", "Policy asks for a field", source=_POLICY)
+POLICY_SENDER: Final = Rule("policy/sender", "Policy does not allow this sender", source=_POLICY)
+POLICY_TYPE: Final = Rule("policy/type", "Policy does not allow this type of message", source=_POLICY)
+POLICY_PURPOSE: Final = Rule("policy/purpose", "Policy does not allow this purpose", source=_POLICY)
+POLICY_OVERRIDE: Final = Rule("policy/override", "Policy does not allow this override", source=_POLICY)
+POLICY_COUNTRY: Final = Rule("policy/country", "Policy does not allow recipients of these countries", source=_POLICY)
+POLICY_OWNER: Final = Rule("policy/owner-over-cost", "Policy asks for another owner at this cost", source=_POLICY)
+
 # --- the project -----------------------------------------------------------------------------------------------------
 UNKNOWN_ENVIRONMENT: Final = Rule("project/unknown-environment", "Environment is not declared")
 NO_CAMPAIGNS: Final = Rule("project/no-campaigns", "No campaign file was found", "warning")
+UNKNOWN_CAMPAIGN: Final = Rule("test/unknown-campaign", "Test of a campaign that is not there")
 TOO_MANY_FILES: Final = Rule("project/too-many-files", "Too many files")

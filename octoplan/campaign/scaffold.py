@@ -65,6 +65,29 @@ Sacha,0612340002,lyon
 Noa,+33 6 12 34 00 03,nantes
 """
 
+_TEST: Final = """\
+# yaml-language-server: $schema=../schemas/test.schema.json
+# What the campaign does for people who do not exist; `octoplan test` runs it. Never put real people here.
+campaign: welcome
+prices: {FR: "0.061"}           # of one part
+tests:
+  - name: A new customer is welcomed to the store by name
+    contacts:
+      - row: {first_name: Alix, mobile: 06 12 34 00 10, store: lyon}
+        text: Bonjour Alix, bienvenue chez Lyon ! STOP au XXXXX
+        parts: 1
+    expect: {recipients: 1, cost: "0.061", findings: []}
+
+  - name: Who asked to be left alone, or has no usable number, gets nothing
+    suppressed: ["+33612340011"]
+    contacts:
+      - row: {first_name: Sacha, mobile: "0612340011", store: lyon}
+        left_out: suppressed
+      - row: {first_name: Noa, mobile: "12", store: nantes}
+        left_out: invalid-number
+    expect: {recipients: 0}
+"""
+
 _STOP: Final = """\
 phone
 06 12 34 00 99
@@ -88,6 +111,7 @@ def init_files() -> dict[str, str]:
     return {
         "octoplan.yaml": _PROJECT,
         "campaigns/welcome.yaml": _CAMPAIGN,
+        "tests/welcome.yaml": _TEST,
         "data/contacts.csv": _CONTACTS,
         "data/stop.csv": _STOP,
         **{f"schemas/{name}": text for name, text in schema_texts().items()},

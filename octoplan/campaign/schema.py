@@ -12,11 +12,16 @@ from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
+from octoplan.campaign.expectations import TestFile
 from octoplan.campaign.model import CampaignModel, ProjectModel
 
 DRAFT: Final = "http://json-schema.org/draft-07/schema#"
-_TITLES: Final = {CampaignModel: "octoplan campaign", ProjectModel: "octoplan project"}
-_FILES: Final = {"campaign.schema.json": CampaignModel, "project.schema.json": ProjectModel}
+_TITLES: Final = {CampaignModel: "octoplan campaign", ProjectModel: "octoplan project", TestFile: "octoplan test"}
+_FILES: Final = {
+    "campaign.schema.json": CampaignModel,
+    "project.schema.json": ProjectModel,
+    "test.schema.json": TestFile,
+}
 
 
 class _Draft07(GenerateJsonSchema):

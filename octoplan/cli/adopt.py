@@ -10,7 +10,7 @@ import click
 
 from octoplan.cli.amounts import parse_cost
 from octoplan.cli.planning import Selection, endpoint_of, planning, require_home_knows_lock
-from octoplan.cli.wiring import environment_option, hold_lease, open_workspace, require_durable_home
+from octoplan.cli.wiring import campaign_argument, environment_option, hold_lease, open_workspace, require_durable_home
 from octoplan.diagnostics import InvalidInput
 from octoplan.plan.build import Prepared
 from octoplan.plan.outgoing import fresh_batches
@@ -21,7 +21,7 @@ from octoplan.views.text import count
 
 
 @click.command(short_help="Record what was sent elsewhere.")
-@click.argument("campaign")
+@campaign_argument
 @environment_option
 @click.option("--ticket", help="The API's ticket, if there is one.")
 @click.option("--cost", metavar="AMOUNT", callback=parse_cost, help="What it cost; a budget needs to know.")

@@ -7,7 +7,14 @@ from datetime import datetime, timedelta
 import click
 
 from octoplan import limits
-from octoplan.cli.wiring import environment_option, hold_lease, open_gateway, open_workspace, require_durable_home
+from octoplan.cli.wiring import (
+    campaign_argument,
+    environment_option,
+    hold_lease,
+    open_gateway,
+    open_workspace,
+    require_durable_home,
+)
 from octoplan.clock import Clock
 from octoplan.diagnostics import ExitCode, InvalidInput
 from octoplan.gateway.octopush import OctopushGateway
@@ -19,7 +26,7 @@ from octoplan.views.text import count
 
 
 @click.command(short_help="Take back what is scheduled.")
-@click.argument("campaign")
+@campaign_argument
 @environment_option
 @click.pass_context
 def command(context: click.Context, campaign: str, environment: str | None) -> int:

@@ -13,7 +13,7 @@ import signal
 import sys
 from collections.abc import Mapping, Sequence
 from types import FrameType
-from typing import Any, Final, NoReturn
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import click
 
@@ -21,13 +21,19 @@ from octoplan import __version__
 from octoplan.cli.ending import tell_end
 from octoplan.diagnostics import ExitCode, OctoplanError
 
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
 COMMANDS: Final[Mapping[str, str]] = {
     "init": "Write a small, commented project to start from",
     "validate": "Check the project's files and show every finding",
+    "fmt": "Write the project's files in one way",
+    "test": "Test campaigns with made-up contacts",
     "preview": "Show messages as a phone shows them",
     "excluded": "Show the rows that get no message, and why",
     "plan": "Show what apply would do, to whom and for how much",
     "diff": "What is different between two git revisions",
+    "comment": "Put the plan on the pull request",
     "apply": "Do what the plan shows: send, and record tickets",
     "status": "What was sent, what is open, who holds the lease",
     "report": "What was sent and billed, by campaign and month",
@@ -42,7 +48,8 @@ COMMANDS: Final[Mapping[str, str]] = {
     "rules": "What octoplan checks, and who says so",
     "schema": "Print or write the JSON Schemas for editors",
     "sandbox": "Run the local API that sends nothing",
-    "doctor": "Check credentials, account, state and clock",
+    "doctor": "Check credentials, account, clock, state, editor",
+    "completion": "Print the completion script of a shell",
     "demo": "See the whole way once, against the sandbox",
 }
 """Name -> one line of help. The command itself is `command` in `octoplan/cli/<name>.py`."""
@@ -62,6 +69,13 @@ class LazyGroup(click.Group):
         module = importlib.import_module(f"octoplan.cli.{cmd_name}")
         command: click.Command = module.command
         return command
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """What a shell offers, without importing a command."""
+        from click.shell_completion import CompletionItem
+
+        names = [CompletionItem(name, help=text) for name, text in COMMANDS.items() if name.startswith(incomplete)]
+        return [*names, *click.Command.shell_complete(self, ctx, incomplete)]
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         """The list of commands without importing one."""

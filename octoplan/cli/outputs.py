@@ -15,7 +15,7 @@ from octoplan.diagnostics import InvalidInput, OctoplanError, ReportFailed
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 Renderers = Mapping[str, Callable[[], str]]
 KINDS = ("text", "json")
-PLAN_KINDS = (*KINDS, "html")
+PLAN_KINDS = (*KINDS, "html", "markdown")
 REPORT_KINDS = ("text", "csv", "json", "markdown", "html")
 
 

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 import click
 
+from octoplan.cli.ci import CiRun, ci_option, detect_ci, plan_report_option
 from octoplan.cli.comparing import plan_in_file, present_plan
 from octoplan.cli.outputs import Output, emit, plan_output_option, require_one_stdout
 from octoplan.cli.planning import Planned, Selection, endpoint_of, planning, timings_option, verify_plan
@@ -22,7 +23,9 @@ from octoplan.plan.compare import Comparison, compare_plans, comparison_document
 from octoplan.plan.model import Plan
 from octoplan.plan.saved import plan_document, render_document
 from octoplan.views.comparison_text import render_comparison
+from octoplan.views.finding_reports import refusals
 from octoplan.views.plan_html import render_plan_page
+from octoplan.views.plan_markdown import render_plan_markdown
 from octoplan.views.plan_text import render_plan
 from octoplan.views.problems import render_findings
 from octoplan.views.timings import render_timings
@@ -46,6 +49,8 @@ from octoplan.views.timings import render_timings
 )
 @click.option("--all", "everything", is_flag=True, help="Each campaign in full, also of many, and those sent before.")
 @timings_option
+@plan_report_option
+@ci_option
 @plan_output_option
 @click.pass_context
 def command(
@@ -62,6 +67,8 @@ def command(
     compare: Path | None,
     everything: bool,
     wants_timings: bool,
+    reports: tuple[tuple[Output, ...], ...],
+    ci: str | None,
     outputs: tuple[Output, ...],
 ) -> int:
     """
@@ -72,19 +79,23 @@ def command(
     chosen = require_one_stdout(outputs)
     asked = chosen_simulation(simulate, offline=offline)
     with ExitStack() as stack:
+        run = stack.enter_context(CiRun("plan", detect_ci(ci), reports, chosen))
         workspace = stack.enter_context(open_workspace(context, environment))
+        run.root = workspace.project.root
         prices = None if asked == "none" else stack.enter_context(open_gateway(workspace, PriceGateway))
         # What is going to be approved shows what the API says today.
         pricing = stack.enter_context(open_pricing(workspace, asked, recalls=out is None))
         selection = Selection(campaigns, paths)
         # What a program reads or apply takes is never from the cache.
-        is_shown = all(output.kind in ("text", "html") for output in chosen)
+        is_shown = all(output.kind != "json" for output in chosen) and not run.is_read_by_programs
         is_for_eyes = is_shown and out is None and compare is None and not verify
         cache: Literal["use", "renew"] = "use" if is_for_eyes and not no_cache else "renew"
         planned = stack.enter_context(
             planning(workspace, prices, selection, endpoint=endpoint_of(workspace), cache=cache, pricing=pricing)
         )
-        plan = planned.plan
+        plan = run.plan = planned.plan
+        run.findings = [*plan.findings, *refusals(plan)]
+        run.files = [action.file for action in plan.actions]
         for campaign, since in planned.unchanged_since.items():
             told = f"{campaign}: unchanged since {since:%Y-%m-%d %H:%M:%S} UTC, from the cache"
             click.echo(f"{told} (`--no-cache` checks it anew).", err=True)
@@ -94,20 +105,27 @@ def command(
         click.echo(render_findings(plan.findings, colour=colour_on(sys.stderr)), err=True, nl=False)
         key = workspace.home.key
         comparison = None if compare is None else _compare(workspace, compare, planned, selection)
+        run.summary = lambda bytes_max: render_plan_markdown(plan, comparison, bytes_max=bytes_max)
         renderers = {
             "text": lambda: _text(plan, comparison, everything=everything),
             "html": lambda: render_plan_page(plan),
+            "markdown": lambda: render_plan_markdown(plan, comparison, bytes_max=run.comment_bytes_max),
             "json": lambda: render_document(_document(planned, key, comparison, wants_timings=wants_timings)),
         }
         emit(chosen, renderers)
         if out is not None:
             emit([Output("json", out)], {"json": lambda: render_document(plan_document(plan, key))})
+            run.plan_file = str(out)
             click.echo(f"Saved to {out}; carry it out with `octoplan apply {out}`.", err=True)
         if wants_timings:
             click.echo(render_timings(planned.timings), err=True, nl=False)
+        return run.end(_exit_code(plan, detailed=detailed_exitcode))
+
+
+def _exit_code(plan: Plan, *, detailed: bool) -> ExitCode:
     if plan.exit_code is not ExitCode.DONE:
         return plan.exit_code
-    return ExitCode.CHANGES if detailed_exitcode and plan.sending else ExitCode.DONE
+    return ExitCode.CHANGES if detailed and plan.sending else ExitCode.DONE
 
 
 def _compare(workspace: Workspace, path: Path, planned: Planned, selection: Selection) -> Comparison:

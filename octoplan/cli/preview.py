@@ -12,7 +12,7 @@ from octoplan.audience.readers.together import row_at
 from octoplan.cli.planning import Selection, select_campaigns
 from octoplan.cli.pricing import known_prices
 from octoplan.cli.terminal import colour_on, width
-from octoplan.cli.wiring import Workspace, account_of, environment_option, open_workspace
+from octoplan.cli.wiring import Workspace, account_of, campaign_argument, environment_option, open_workspace
 from octoplan.diagnostics import InvalidInput, OctoplanError
 from octoplan.pipeline import Setting, prepare_campaign
 from octoplan.plan.build import Prepared
@@ -24,7 +24,7 @@ _EXAMPLES = 2
 
 
 @click.command(short_help="Messages as a phone shows them.")
-@click.argument("campaign")
+@campaign_argument
 @environment_option
 @click.option(
     "--kind",

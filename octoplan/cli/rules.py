@@ -7,6 +7,7 @@ import sys
 import click
 
 from octoplan.catalogue import catalogue
+from octoplan.cli.completing import complete_rules
 from octoplan.cli.outputs import Output, emit, output_option, require_one_stdout
 from octoplan.cli.terminal import colour_on, width
 from octoplan.diagnostics import InvalidInput
@@ -15,7 +16,7 @@ from octoplan.views.rules_text import render_rule, render_rules, render_rules_js
 
 
 @click.command(short_help="What is checked, and who says so.")
-@click.argument("rule", required=False, metavar="[RULE]")
+@click.argument("rule", required=False, metavar="[RULE]", shell_complete=complete_rules)
 @output_option
 def command(rule: str | None, outputs: tuple[Output, ...]) -> None:
     """

@@ -12,7 +12,7 @@ from octoplan.diagnostics import InvalidInput
 from octoplan.plan import schema as written_by_octoplan
 from octoplan.views import apply_stream
 
-NAMES: Final = ("campaign", "project", "plan", "comparison", "apply-stream")
+NAMES: Final = ("campaign", "project", "test", "plan", "comparison", "apply-stream")
 
 
 def all_schemas() -> dict[str, str]:
@@ -33,7 +33,7 @@ def command(name: str | None, folder: Path | None) -> None:
     """
     Print a JSON Schema, or write all into a folder.
 
-    Of campaign files and octoplan.yaml, for editors (draft-07); of saved plans, of comparisons and of the lines of
+    Of campaign files, octoplan.yaml and tests, for editors (draft-07); of saved plans, comparisons and the lines of
     `apply --json`, for programs.
     """
     if folder is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from octoplan.cli.wiring import environment_option, open_workspace
+from octoplan.cli.wiring import campaign_argument, environment_option, open_workspace
 from octoplan.clock import to_text
 from octoplan.diagnostics import InvalidInput
 from octoplan.state.journal import BatchState, CampaignState, Entry
@@ -14,7 +14,7 @@ _DATA_SHOWN = ("request_id", "attempt", "recipients", "ticket", "cost", "code", 
 
 
 @click.command(short_help="Everything known of one campaign.")
-@click.argument("campaign")
+@campaign_argument
 @environment_option
 @click.pass_context
 def command(context: click.Context, campaign: str, environment: str | None) -> None:

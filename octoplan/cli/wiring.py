@@ -9,20 +9,26 @@ import secrets
 import socket
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Final, TypeVar
 from urllib.parse import urlsplit
 
 import click
 
+from octoplan import limits
 from octoplan.campaign.model import SANDBOX, Environment, EnvironmentSettings, StateSettings
-from octoplan.campaign.project import PROJECT_FILE, Project, find_project_root, load_project
+from octoplan.campaign.project import PROJECT_FILE, Project, load_project
+from octoplan.cli.completing import complete_campaigns, complete_environments
+from octoplan.cli.folder import project_root
 from octoplan.clock import Clock, SystemClock, in_words, to_text
 from octoplan.diagnostics import (
     AuthenticationFailed,
     Blocked,
     Finding,
     InvalidInput,
+    OctoplanError,
     StateUnavailable,
     require_no_errors,
 )
@@ -40,15 +46,22 @@ API_HOST: Final = "api.octopush.com"
 _LOOPBACK: Final = ("localhost", "127.0.0.1", "::1")
 GatewayKind = TypeVar("GatewayKind", bound=PriceGateway)
 
+campaign_argument = click.argument("campaign", shell_complete=complete_campaigns)
 environment_option = click.option(
     "--env",
     "environment",
     metavar="NAME",
     envvar="OCTOPLAN_ENV",
+    shell_complete=complete_environments,
     help="The environment (default: the project's; `sandbox` needs no account).",
 )
 campaign_option = click.option(
-    "--campaign", "campaigns", multiple=True, metavar="ID", help="Only this campaign; may be repeated."
+    "--campaign",
+    "campaigns",
+    multiple=True,
+    metavar="ID",
+    shell_complete=complete_campaigns,
+    help="Only this campaign; may be repeated.",
 )
 
 
@@ -81,10 +94,9 @@ def open_project(context: click.Context) -> tuple[Project, tuple[Finding, ...]]:
 
     :raises InvalidInput: if there is none, or `octoplan.yaml` has errors.
     """
-    given = context.find_root().obj
-    root = Path(given) if given else find_project_root(Path.cwd())
+    root = project_root(context)
     if not (root / PROJECT_FILE).is_file():
-        raise InvalidInput(f"there is no {PROJECT_FILE} in {given}", hint="make a project there with `octoplan init`")
+        raise InvalidInput(f"there is no {PROJECT_FILE} in {root}", hint="make a project there with `octoplan init`")
     project, findings = load_project(root)
     warnings = require_no_errors(findings, f"{PROJECT_FILE} has errors")
     if project is None:
@@ -189,10 +201,44 @@ def open_gateway(workspace: Workspace, kind: type[GatewayKind]) -> Iterator[Gate
     _require_allowed_host(settings.endpoint)
     account_of(workspace)
     login, key = _secret(settings.credentials.login), _secret(settings.credentials.key)
+    yield kind(settings.endpoint, login, key, proxy=_proxy(settings))
+
+
+def read_api_clock(workspace: Workspace) -> datetime | None:
+    """
+    The time on the API's clock, whole seconds, by the header of any answer; `None` if it does not say. Needs no key.
+
+    :raises InvalidInput: if the endpoint's host is not allowed.
+    :raises OctoplanError: if it cannot be reached.
+    """
+    settings = workspace.settings
+    if isinstance(settings, Environment):
+        _require_allowed_host(settings.endpoint)
+        return _read_date(settings.endpoint, _proxy(settings))
+    from octoplan.cli.sandboxed import running_sandbox
+
+    with running_sandbox(workspace.project.root) as url:
+        return _read_date(url, None)
+
+
+def _read_date(url: str, proxy: str | None) -> datetime | None:
+    import httpx
+
+    try:
+        with httpx.Client(trust_env=False, proxy=proxy, timeout=limits.CONNECT_TIMEOUT_S) as client:
+            said = client.get(url).headers.get("date")
+    except (httpx.HTTPError, httpx.InvalidURL):
+        raise OctoplanError("the API cannot be reached", hint="check the network, the endpoint and the proxy") from None
+    try:
+        return None if said is None else parsedate_to_datetime(said).astimezone(UTC)
+    except ValueError:
+        return None
+
+
+def _proxy(settings: Environment) -> str | None:
+    """The proxy's URL, also where a variable holds it."""
     proxy = settings.proxy
-    if proxy is not None and proxy.startswith("env/"):
-        proxy = _secret(proxy).reveal()
-    yield kind(settings.endpoint, login, key, proxy=proxy)
+    return _secret(proxy).reveal() if proxy is not None and proxy.startswith("env/") else proxy
 
 
 def account_of(workspace: Workspace) -> str | None:
@@ -287,18 +333,23 @@ def owner_name() -> str:
     return os.environ.get("GITHUB_ACTOR") or os.environ.get("GITLAB_USER_LOGIN") or getpass.getuser()
 
 
-def new_run(clock: Clock) -> Holder:
-    """Name this run, as the lease and the journal will show it."""
+def run_url() -> str | None:
+    """Where a person sees this run of a CI system."""
     variables = ("GITHUB_SERVER_URL", "GITHUB_REPOSITORY", "GITHUB_RUN_ID")
     server, repository, job = (os.environ.get(name) for name in variables)
     github = f"{server}/{repository}/actions/runs/{job}" if server and repository and job else None
+    return os.environ.get("CI_JOB_URL") or github
+
+
+def new_run(clock: Clock) -> Holder:
+    """Name this run, as the lease and the journal will show it."""
     return Holder(
         run=f"r_{secrets.token_hex(6)}",
         owner=owner_name(),
         host=socket.gethostname(),
         pid=os.getpid(),
         since=clock.now(),
-        url=os.environ.get("CI_JOB_URL") or github,
+        url=run_url(),
     )
 
 

@@ -61,7 +61,7 @@ class Answer(NamedTuple):
 
 
 class AnswerTooLong(Exception):
-    """The answer has more than `RESPONSE_BYTES_MAX` bytes; the rest was not read."""
+    """The answer has more bytes than any that is right; the rest was not read."""
 
 
 class Connection:
@@ -116,7 +116,7 @@ class Connection:
         )
         response = self._transport.handle_request(request)
         try:
-            body = _read_bounded(response)
+            body = read_bounded(response)
         finally:
             response.close()
         return Answer(response.status_code, dict(response.headers.items()), body)
@@ -133,11 +133,16 @@ class Connection:
         }
 
 
-def _read_bounded(response: httpx.Response) -> bytes:
+def read_bounded(response: httpx.Response, bytes_max: int = RESPONSE_BYTES_MAX) -> bytes:
+    """
+    The body of an answer, whole.
+
+    :raises AnswerTooLong: if it has more bytes.
+    """
     body = bytearray()
     for chunk in response.iter_bytes():
         body += chunk
-        if len(body) > RESPONSE_BYTES_MAX:
+        if len(body) > bytes_max:
             raise AnswerTooLong
     return bytes(body)
 

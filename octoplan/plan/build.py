@@ -588,6 +588,7 @@ def _action(
         identity=campaign.identity,
         file=campaign.file,
         description=campaign.model.description,
+        owner=campaign.model.owner,
         kind=kind,
         reasons=tuple(reasons),
         type=request.type,

@@ -387,6 +387,8 @@ class Action:
     hours: Hours | None = None
     """What the rules on sending hours say; `None` where they do not ask."""
     overrides: tuple[Overridden, ...] = ()
+    owner: str | None = None
+    """Who answers for it, as the campaign says."""
     last_send_at: datetime | None = None
     waves: tuple[PlannedWave, ...] = ()
     """Where each recipient has a time of his own: the times of those who would be written to."""

@@ -247,6 +247,7 @@ def _action(action: Action) -> dict[str, Any]:
         "id": action.campaign,
         "file": action.file,
         "description": action.description,
+        "owner": action.owner,
         "action": action.kind,
         "sign": action.kind.sign,
         "reasons": [{"code": reason.code, "detail": reason.detail, "hint": reason.hint} for reason in action.reasons],

@@ -319,6 +319,7 @@ class CampaignData(_Data):
     id: str
     file: str
     description: str | None
+    owner: str | None
     action: Literal["send", "add", "resume", "sent", "scheduled", "blocked", "unknown", "conflict"]
     sign: str
     reasons: tuple[ReasonData, ...]

@@ -119,6 +119,26 @@ def is_repository(root: Path) -> bool:
     return code == 0
 
 
+def is_ignored(root: Path, name: str) -> bool:
+    """
+    Whether git leaves the path `name` of the folder out of commits: it is ignored, and not tracked already.
+
+    :raises InvalidInput: if git cannot be run.
+    """
+    _, output, _ = ask_git(root, "ls-files", "--cached", "--others", "--exclude-standard", "--", name)
+    return not output
+
+
+def merge_driver(root: Path, name: str) -> str:
+    """
+    What `.gitattributes` says about merging the path `name` of the folder, such as `union`; `unspecified` for nothing.
+
+    :raises InvalidInput: if git cannot be run.
+    """
+    _, output, _ = ask_git(root, "check-attr", "merge", "--", name)
+    return output.decode("utf-8", "replace").strip().rpartition(": ")[2]
+
+
 def open_ref(root: Path, ref: str) -> GitFolder | None:
     """
     The project's folder as the branch `ref` of a remote has it; `None` if the clone knows no such branch.

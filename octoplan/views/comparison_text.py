@@ -25,7 +25,7 @@ def render_comparison(comparison: Comparison, *, width: int = 100, colour: bool 
         lines += [*_campaign(change, width=width, colour=colour), ""]
     if comparison.unchanged:
         lines += [paint(f"= {count(len(comparison.unchanged), 'campaign')} unchanged", "=", colour=colour), ""]
-    lines += [*_total(comparison, colour=colour), *(f"Note: {note}." for note in comparison.notes)]
+    lines += [paint(total_words(comparison), "strong", colour=colour), *(f"Note: {note}." for note in comparison.notes)]
     return "\n".join(lines) + "\n"
 
 
@@ -132,9 +132,8 @@ def _cut(text: str, *, first: bool, last: bool) -> str:
     return text if len(text) <= len(head) + len(tail) + 1 else f"{head}…{tail}"
 
 
-def _total(comparison: Comparison, *, colour: bool) -> Iterator[str]:
+def total_words(comparison: Comparison) -> str:
+    """`Total to send: 5 → 6 messages (+1, +20.0 %), cost 0.305 → 0.366 (+0.061)`."""
     if comparison.is_empty:
-        yield paint("Nothing is different.", "strong", colour=colour)
-        return
-    messages, cost = _count(comparison.to_send, "message"), money_words(comparison.cost)
-    yield paint(f"Total to send: {messages}, cost {cost}", "strong", colour=colour)
+        return "Nothing is different."
+    return f"Total to send: {_count(comparison.to_send, 'message')}, cost {money_words(comparison.cost)}"

@@ -22,6 +22,7 @@ from typing import Any, Final, Literal, TypeVar
 from octoplan.clock import to_text
 from octoplan.state.history import CampaignMonth, Figures, Outcome, RequestRecord
 from octoplan.values.amount import render_amount
+from octoplan.views.markdown import cell, code, row
 from octoplan.views.text import count, instant, labelled, paint
 
 FORMAT: Final = "octoplan-history"
@@ -271,26 +272,36 @@ def request_words(record: RequestRecord) -> str:
 
 
 def render_history_markdown(history: History) -> str:
-    """A table a month, and one of the requests if they were asked for."""
-    lines = [f"## {_escaped(head_words(history))}", ""]
-    if not history.months:
-        lines.append(_escaped(nothing_words(history)))
+    """A table a month, and one of the requests if they were asked for; no id or ticket can change the page."""
+    head = f"## Sent for {code(history.project)} in {code(history.environment)}, by month in {history.zone}\n"
+    parts = [head] if history.months else [head, f"\n{nothing_words(history)}\n"]
     for month, campaigns in history.by_month():
-        lines += [f"### {month}", "", *_table(campaigns), ""]
+        parts += [f"\n### {month}\n\n", *_table(campaigns)]
         if history.by == "request":
-            lines += [*_request_table(together(campaigns).records), ""]
-    return "\n".join(lines).rstrip() + "\n"
+            parts += ["\n", *_request_table(together(campaigns).records)]
+    return "".join(parts)
 
 
 def _table(campaigns: Sequence[CampaignMonth]) -> Iterator[str]:
-    yield "| Campaign | Recipients | Requests | Planned | Billed | Refused | Not sent | Unknown | Rows left out |"
-    yield "|---|--:|--:|--:|--:|--:|--:|--:|--:|"
+    names = (
+        "Campaign",
+        "Recipients",
+        "Requests",
+        "Planned",
+        "Billed",
+        "Refused",
+        "Not sent",
+        "Unknown",
+        "Rows left out",
+    )
+    yield row(names)
+    yield row(["---", *["--:"] * (len(names) - 1)])
     for each in campaigns:
         left_out = "unknown" if each.left_out is None else f"{sum(each.left_out.values()):,}"
-        yield _row([_escaped(each.campaign), *_table_figures(each.figures), left_out])
+        yield row([cell(each.campaign), *_table_figures(each.figures), left_out])
     if len(campaigns) > 1:
         figures = _table_figures(together(campaigns))
-        yield _row(["**All**", *(f"**{figure}**" for figure in figures), ""])
+        yield row(["**All**", *(f"**{figure}**" for figure in figures), ""])
 
 
 def _table_figures(figures: Figures) -> list[str]:
@@ -304,23 +315,10 @@ def _table_figures(figures: Figures) -> list[str]:
 
 
 def _request_table(records: Sequence[RequestRecord]) -> Iterator[str]:
-    yield "| First tried | Campaign | Outcome | Recipients | Billed | Ticket |"
-    yield "|---|---|---|--:|--:|---|"
+    yield row(["First tried", "Campaign", "Outcome", "Recipients", "Billed", "Ticket"])
+    yield row(["---", "---", "---", "--:", "--:", "---"])
     for record in records:
         batch = record.batch
         billed = render_amount(batch.cost) if record.outcome is Outcome.SENT else ""
-        cells = [instant(batch.opened_at), record.campaign, record.outcome, f"{batch.recipients:,}", billed]
-        yield _row([_escaped(cell) for cell in (*cells, batch.ticket or "")])
-
-
-def _row(cells: Sequence[str]) -> str:
-    return f"| {' | '.join(cells)} |"
-
-
-def _escaped(text: str) -> str:
-    """Plain words in Markdown, whatever is in them."""
-    line = " ".join(text.split())
-    return "".join(f"\\{character}" if character in _MARKUP else character for character in line)
-
-
-_MARKUP: Final = frozenset("\\`*_{}[]<>()#+!|~&@")
+        figures = [record.outcome, f"{batch.recipients:,}", billed]
+        yield row([instant(batch.opened_at), cell(record.campaign), *figures, cell(batch.ticket or "")])

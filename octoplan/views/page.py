@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import unicodedata
 from functools import cache
 from importlib.resources import files
 from typing import Any, Final
@@ -21,11 +20,9 @@ from markupsafe import Markup
 
 from octoplan import __version__
 from octoplan.values.amount import render_amount
-from octoplan.views.text import count, instant
+from octoplan.views.text import count, instant, tame
 
 _FOLDER: Final = "html"
-_KEPT: Final = "\n\t\u200c\u200d"
-"""White space, and the joiners without which emoji and some scripts fall apart."""
 
 
 def render_page(template: str, **values: Any) -> str:
@@ -58,11 +55,4 @@ def _environment() -> Environment:
 
 def _finalize(value: Any) -> Any:
     """What a value may not bring along: control characters, and those that turn the direction of the text."""
-    if type(value) is not str:
-        return value
-    return "".join(map(_harmless, value))
-
-
-def _harmless(character: str) -> str:
-    is_control = unicodedata.category(character) in ("Cc", "Cf", "Cs", "Zl", "Zp") and character not in _KEPT
-    return "·" if is_control else character
+    return tame(value) if type(value) is str else value

@@ -21,13 +21,13 @@ def render_plan_page(plan: Plan) -> str:
         "plan.html.j2",
         view=plan_view(plan),
         open_max=_OPEN_MAX,
-        facts_of=_facts,
+        facts_of=facts_of,
         cost_notes=cost_notes,
         lines_of=lines_of,
     )
 
 
-def _facts(action: Action) -> list[tuple[str, str]]:
+def facts_of(action: Action) -> list[tuple[str, str]]:
     """What is said of a campaign beside its pictures, in the words of the text plan."""
     facts = [("File", action.file), ("Product", f"{action.type}, {purpose_word(action)}")]
     if action.batches:

@@ -113,9 +113,9 @@ def _action(action: Action, *, width: int, colour: bool) -> Iterator[str]:
     if action.kind in (ActionKind.SENT, ActionKind.SCHEDULED):
         return
     sender = f" from {action.sender}" if action.sender else ""
-    yield from labelled(
-        "campaign", f"{action.file}: {action.type}, {purpose_word(action)}{sender}", width=width, colour=colour
-    )
+    owner = f", owned by {action.owner}" if action.owner else ""
+    described = f"{action.file}: {action.type}, {purpose_word(action)}{sender}{owner}"
+    yield from labelled("campaign", described, width=width, colour=colour)
     yield from _audience(action, width=width, colour=colour)
     yield from _message(action, width=width, colour=colour)
     if action.batches:

@@ -37,9 +37,9 @@ def render_findings(findings: Iterable[Finding], *, colour: bool) -> str:
 def render_error(error: OctoplanError, *, colour: bool) -> str:
     """An error with its findings; its own sentence comes last, where the eye is when the output stops."""
     findings = render_findings(error.findings, colour=colour)
-    lines = [f"{_paint('Error', 'red', colour=colour)}: {_clean(error.message)}"]
+    lines = [f"{_paint('Error', 'red', colour=colour)}: {clean(error.message)}"]
     if error.hint:
-        lines.append(f"  hint: {_clean(error.hint)}")
+        lines.append(f"  hint: {clean(error.hint)}")
     return (findings + "\n" if findings else "") + "\n".join(lines) + "\n"
 
 
@@ -53,14 +53,14 @@ def _render_finding(finding: Finding, *, colour: bool) -> str:
     lines = [f"{title}: {finding.summary} [{finding.code}]"]
     if finding.place is not None:
         lines += _render_place(finding.place, _COLOURS[finding.severity], colour=colour)
-    lines.append(f"  {_clean(finding.detail)}")
+    lines.append(f"  {clean(finding.detail)}")
     if finding.hint:
-        lines.append(f"  hint: {_clean(finding.hint)}")
+        lines.append(f"  hint: {clean(finding.hint)}")
     return "\n".join(lines) + "\n"
 
 
 def _render_place(place: Place, caret_colour: str, *, colour: bool) -> list[str]:
-    lines = [f"  {_clean(str(place))}"]
+    lines = [f"  {clean(str(place))}"]
     if place.snippet is None or place.line is None:
         return lines
     number = str(place.line)
@@ -79,7 +79,7 @@ def _cut(snippet: str, column: int, width: int) -> tuple[str, int, int]:
 
     `column` (from 1) and `width` count characters of `snippet`.
     """
-    line = _clean(snippet)
+    line = clean(snippet)
     start = min(column - 1, len(line))
     first = 0
     if columns_of(line) > SNIPPET_COLUMNS_MAX:
@@ -110,7 +110,7 @@ def _fit(text: str, columns: int) -> int:
     return len(text)
 
 
-def _clean(text: str) -> str:
+def clean(text: str) -> str:
     """One line without anything that a terminal obeys; each character stays one character, so that columns hold."""
     return "".join(_clean_character(character) for character in text)
 

@@ -6,6 +6,7 @@ import textwrap
 import unicodedata
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from typing import Final
 
 import click
 
@@ -23,6 +24,8 @@ _COLOURS: Mapping[str, dict[str, object]] = {
     "good": {"fg": "green"},
     "bad": {"fg": "red", "bold": True},
 }
+_KEPT: Final = "\n\t\u200c\u200d"
+"""White space, and the joiners without which emoji and some scripts fall apart."""
 
 
 def paint(text: str, style: str, *, colour: bool) -> str:
@@ -83,3 +86,13 @@ def _column(character: str) -> int:
     if unicodedata.category(character) in ("Mn", "Me", "Cf"):
         return 0
     return 2 if unicodedata.east_asian_width(character) in ("W", "F") else 1
+
+
+def tame(text: str) -> str:
+    """The text with a dot for control characters and for those that turn the direction of what follows."""
+    return "".join(map(_tame_character, text))
+
+
+def _tame_character(character: str) -> str:
+    is_control = unicodedata.category(character) in ("Cc", "Cf", "Cs", "Zl", "Zp") and character not in _KEPT
+    return "·" if is_control else character

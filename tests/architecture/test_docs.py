@@ -53,7 +53,18 @@ from octoplan.views.history import By, History, render_history_json
 from octoplan.views.report import render_report_json
 
 ROOT: Final = Path(__file__).parents[2]
-FOLDERS: Final = ("octoplan", "tests", "docs", "campaigns", "data", "benchmarks", "schemas", "requirements", ".ci")
+FOLDERS: Final = (
+    "octoplan",
+    "tests",
+    "docs",
+    "campaigns",
+    "data",
+    "benchmarks",
+    "examples",
+    "schemas",
+    "requirements",
+    ".ci",
+)
 PAGES: Final = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
 LINK: Final = re.compile(r"\]\(([^)\s]+)\)")
 FENCE: Final = re.compile(r"^```.*?^```", re.DOTALL | re.MULTILINE)

@@ -14,6 +14,9 @@ from tests.sandbox_process import SandboxProcess
 DRIVEN: Final[dict[str, list[tuple[int, tuple[str, ...]]]]] = {
     "init": [(0, ("init", "elsewhere"))],
     "validate": [(0, ("validate",))],
+    "fmt": [(0, ("fmt",))],
+    "test": [(0, ("test",))],
+    "completion": [(0, ("completion", "fish"))],
     "preview": [(0, ("preview", "spring", "--reveal"))],
     "excluded": [(0, ("excluded", "spring"))],
     "plan": [(10, ("plan", "--out", "plan.json")), (10, ("plan", "--offline"))],
@@ -46,6 +49,8 @@ def test_every_command_but_apply_sends_nothing(project: Project, octoplan: Octop
     """
     assert {*DRIVEN, *LEFT_OUT} == {*COMMANDS}
     project.settings(environments={"sandbox": {"on_unknown": "stop"}})
+    row = "{first_name: Alix, last_name: Orme, code: X, mobile: '0612340010'}"
+    project.write("tests/spring.yaml", f"campaign: spring\ntests:\n  - name: a test\n    contacts: [{{row: {row}}}]\n")
     sandbox.faults({"kind": "reset_before"})
     octoplan("apply", "--auto-approve", code=10)
     for runs in DRIVEN.values():

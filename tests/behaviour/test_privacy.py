@@ -72,6 +72,8 @@ def test_a_good_run_leaves_no_trace_of_anybody(project: Project, octoplan: Octop
     condition = f"first_name <> '{HOSTILE_NAME}'"
     project.campaign("spring", recipients={"path": "data/contacts.csv", "phone": "mobile", "where": condition})
     octoplan("plan", "--out", "plan.json", "--output", "json=shown.json", "-o", "html=plan.html", "-o", "text")
+    reports = "junit=junit.xml,sarif=log.sarif,codequality=quality.json,dotenv=plan.env"
+    octoplan("plan", "-o", "markdown=plan.md", "--report", reports, "--ci", "github")
     octoplan("apply", "plan.json", "--output", "json=report.json", "--output", "text")
     octoplan("plan", "--compare", "before.json", "-o", "text", "-o", "json=compared.json")
     octoplan("diff", "HEAD", "-o", "text", "-o", "json=difference.json")
@@ -86,9 +88,9 @@ def test_a_good_run_leaves_no_trace_of_anybody(project: Project, octoplan: Octop
     ):
         octoplan(*arguments)
     journal = ".octoplan/environments/live/state.db"
-    require_no_trace(
-        project, octoplan, "plan.json", "shown.json", "plan.html", "report.json", "octoplan.live.lock", journal
-    )
+    plans = ("plan.json", "shown.json", "plan.html", "plan.md", "report.json")
+    reports_in = ("junit.xml", "log.sarif", "quality.json", "plan.env")
+    require_no_trace(project, octoplan, *plans, *reports_in, "octoplan.live.lock", journal)
     require_no_trace(project, octoplan, "before.json", "compared.json", "difference.json")
 
 
@@ -101,14 +103,15 @@ def test_a_run_that_goes_wrong_leaves_no_trace_either(
     refusal = {"kind": "refuse", "status": 400, "code": 117, "message": words}
     sandbox.faults(refusal, {"kind": "reset_after"})
     octoplan("apply", "--auto-approve", "--output", "json=report.json", code=10)
-    octoplan("plan", "--out", "plan.json", "-o", "html=plan.html", code=10)
+    pages = ("-o", "html=plan.html", "-o", "markdown=plan.md")
+    octoplan("plan", "--out", "plan.json", *pages, "--ci", "github", code=10)
     octoplan("status", code=10)
     octoplan("show", "spring")
     octoplan("recover", "b1_", "--mark-sent")
     octoplan("plan", code=4, variables={"MAPLE_KEY": WRONG_KEY})
     project.contacts(PEOPLE[1:])
     octoplan("plan", code=5)
-    require_no_trace(project, octoplan, "plan.json", "plan.html", "report.json", "octoplan.live.lock")
+    require_no_trace(project, octoplan, "plan.json", "plan.html", "plan.md", "report.json", "octoplan.live.lock")
 
 
 @pytest.mark.parametrize(

@@ -229,3 +229,14 @@ def test_the_strictest_budget_counts() -> None:
         Budgets(month=Decimal(5)), Budgets(month=Decimal(3), run=Decimal(9), currency="EUR"), Budgets(run=Decimal(8))
     )
     assert found == Budgets(month=Decimal(3), run=Decimal(8), currency="EUR")
+
+
+def test_a_pull_request_cannot_loosen_a_policy(repositories: Repositories) -> None:
+    """The policies of the protected branch, of project and environment, hold whatever the files here say."""
+    rules = "policy: {require: [owner]}\n"
+    protected = PROTECTED.replace("    limits: {max_cost", "    policy: {senders: [ACME]}\n    limits: {max_cost")
+    publish(repositories, PROJECT + protected + rules, CAMPAIGN)
+    git(repositories.runner, "fetch", "-q", "--depth=1", "origin", "+main:refs/remotes/origin/main")
+    write(repositories.runner, PROJECT, CAMPAIGN)
+    found = read(repositories.runner).policies
+    assert [(policy.require, policy.senders) for policy in found] == [(("owner",), None), ((), ("ACME",))]

@@ -8,7 +8,7 @@ import phonenumbers
 import pytest
 from pydantic import BaseModel
 
-from octoplan.campaign import model
+from octoplan.campaign import expectations, model
 from octoplan.campaign.project import load_campaigns, load_project
 from octoplan.campaign.scaffold import init_files, write_init
 from octoplan.campaign.schema import write_schemas
@@ -23,12 +23,18 @@ SECTIONS: dict[str, type[BaseModel]] = {
     "`canary`": model.Canary,
     "`limits`": model.Limits,
     "`octoplan.yaml`": model.ProjectModel,
+    "`policy`": model.Policy,
     "`defaults`": model.Defaults,
     "`suppression`": model.Suppression,
     "`environments`": model.Environment,
     "`connections`": model.ConnectionSettings,
     "`credentials`": model.Credentials,
     "`state`": model.StateSettings,
+}
+TEST_SECTIONS: dict[str, type[BaseModel]] = {
+    "A file": expectations.TestFile,
+    "A contact": expectations.ContactCase,
+    "`expect`": expectations.Expected,
 }
 REPOSITORY = Path(__file__).parents[3]
 
@@ -88,13 +94,14 @@ def test_committed_schemas_are_current(tmp_path: Path) -> None:
     assert sorted(all_schemas()) == sorted(path.name for path in (REPOSITORY / "schemas").glob("*.json"))
 
 
-def test_reference_names_every_field() -> None:
+@pytest.mark.parametrize(("page", "kinds"), [("campaign-file.md", SECTIONS), ("test-file.md", TEST_SECTIONS)])
+def test_reference_names_every_field(page: str, kinds: dict[str, type[BaseModel]]) -> None:
     """Every field of the models has its row in the reference, under the section of its model."""
-    text = (REPOSITORY / "docs" / "reference" / "campaign-file.md").read_text(encoding="utf-8")
+    text = (REPOSITORY / "docs" / "reference" / page).read_text(encoding="utf-8")
     sections = {part.split("\n", 1)[0].strip(): part for part in text.split("\n## ")}
     missing = [
         f"{heading}: {name}"
-        for heading, kind in SECTIONS.items()
+        for heading, kind in kinds.items()
         for name in kind.model_fields
         if f"| `{name}` |" not in sections[heading]
     ]

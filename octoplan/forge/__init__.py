@@ -1,0 +1,1 @@
+"""Comments on pull and merge requests, through the APIs of GitHub and GitLab."""

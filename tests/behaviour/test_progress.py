@@ -68,8 +68,8 @@ def test_a_terminal_sees_how_far_a_slow_plan_is(octoplan: Octoplan, gate: Gate) 
 def test_a_terminal_sees_how_far_a_slow_run_is(octoplan: Octoplan, gate: Gate) -> None:
     """The same while requests are sent; what became of each stands on a line of its own."""
     shown, stdout = watch(octoplan, gate, Moment.ANSWER, "sending", "apply", "--auto-approve")
-    lines = [line.rpartition(_CLEAR)[2] for line in shown.splitlines() if line.rpartition(_CLEAR)[2].startswith("[")]
-    assert [line.split()[0] for line in lines] == ["[1/3]", "[2/3]", "[3/3]"]
+    lines = re.findall(r"^(\[\d/3\]) spring: ", shown.replace(_CLEAR, "\n"), re.MULTILINE)
+    assert lines == ["[1/3]", "[2/3]", "[3/3]"]
     assert "Total: 5 messages sent" in stdout
 
 

@@ -3,7 +3,7 @@ SIGINT and SIGTERM while apply runs: finish what has begun, begin nothing new, a
 
 Invariants:
 - Before the first message may leave, a signal ends whatever apply waits for, at once, by an exception.
-- x.
+- From then on it lets the requests that are on their way come to an end and be recorded; no other begins.
 - A second signal changes nothing.
 - `limits.STOP_TIME_MAX_S` after the signal the process ends, whatever still hangs: a dead network, a database, a query
   in C code that hears no signal. The protocol is made for an end at any instruction, so this one is as safe as others.

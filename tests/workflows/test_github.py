@@ -69,6 +69,7 @@ def test_from_pull_request_to_applied(shop: Shop) -> None:
     }
     shop.require_once(len(PEOPLE))
 
+    assert "`spring`" in applied.jobs["apply"].summary
     assert 'state: "sent"' in git(shop.remote, "show", "main:octoplan.production.lock")
 
     second = shop.github.run("apply.yml", merge)

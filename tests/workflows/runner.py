@@ -31,7 +31,7 @@ from tests.workflows.expressions import Context, Status, fill, holds
 from tests.workflows.uses import OURS, REPOSITORY, USES, empty_place, inherited
 
 ROOT: Final = Path(__file__).parents[2]
-STEP_MAX_S: Final = 60.0
+STEP_MAX_S: Final = 120.0
 SIGINT_FOR_S: Final = 7.5
 SIGTERM_FOR_S: Final = 2.5
 _SHELLS: Final = {None: ("bash", "-e"), "bash": ("bash", "--noprofile", "--norc", "-eo", "pipefail")}

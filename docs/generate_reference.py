@@ -30,10 +30,10 @@ _KINDS: Final[Mapping[str, type[BaseModel]]] = {
 _FIELDS_HEAD: Final = """\
 # Every field
 
-Made from the code by `docs/generate_reference.py`; do not edit it here. The same is in `schemas/`, for editors and programs.
-[Campaign files](campaign-file.md) and [test files](test-file.md) explain the fields and how they work together; this page
-is for looking one up by its path. `*` stands for a name of your choice, `[]` for each item of a list, **bold** for a field
-that is required where its mapping is written.
+Made from the code by `docs/generate_reference.py`; do not edit it here. The same is in `schemas/`, for editors and
+programs. [Campaign files](campaign-file.md) and [test files](test-file.md) explain the fields and how they work
+together; this page is for looking one up by its path. `*` stands for a name of your choice, `[]` for each item of a
+list, **bold** for a field that is required where its mapping is written.
 """
 _RULES_HEAD: Final = """\
 # Rules
@@ -41,9 +41,9 @@ _RULES_HEAD: Final = """\
 Made from the code by `docs/generate_reference.py`; do not edit it here. `octoplan rules` lists the same, and
 `octoplan rules window/fr-hours` explains one with its versions, sources and the day each was checked.
 
-An error keeps a campaign from being sent; a warning does not. Where the last column says so, a campaign can write into its
-[`overrides`](campaign-file.md#overrides), with a reason, that the rule does not count for it. The tables of countries are
-in [sending hours](../guides/sending-hours.md). None of this is legal advice.
+An error keeps a campaign from being sent; a warning does not. Where the last column says so, a campaign can write into
+its [`overrides`](campaign-file.md#overrides), with a reason, that the rule does not count for it. The tables of
+countries are in [sending hours](../guides/sending-hours.md). None of this is legal advice.
 """
 
 

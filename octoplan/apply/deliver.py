@@ -66,6 +66,16 @@ class Delivery:
     """Whether a try was throttled or lost: the API should get fewer requests at once."""
 
 
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A request that was not decided waits for `seconds`, then the same bytes are sent again; `reason` says why."""
+
+    campaign: str
+    digest: str
+    seconds: float
+    reason: str
+
+
 class _Again(Exception):
     """Not decided yet: wait and send the same bytes again."""
 
@@ -99,7 +109,11 @@ class _StopAsked(tenacity.stop.stop_base):
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """What a delivery touches: the API, the state home under its lease, the clock, and a wish to stop."""
+    """
+    What a delivery touches: the API, the state home under its lease, the clock, and a wish to stop.
+
+    `on_wait` is told before each pause between two tries, in the thread of the request.
+    """
 
     gateway: Gateway
     session: StateSession
@@ -107,6 +121,7 @@ class Ports:
     pace: Pace
     on_unknown: OnUnknown = "repeat"
     stopping: Callable[[], bool] = lambda: False
+    on_wait: Callable[[Waiting], None] = lambda _: None
 
 
 def deliver(batch: Outgoing, ports: Ports) -> Delivery:
@@ -133,6 +148,7 @@ def _deliver_attempt(batch: Outgoing, ports: Ports) -> Delivery:
         retry=tenacity.retry_if_exception_type(_Again),
         stop=tenacity.stop_any(tenacity.stop_after_attempt(limits.SEND_TRIES_MAX), _StopAsked(ports.stopping)),
         wait=_pause,
+        before_sleep=attempt.tell_wait,
         sleep=ports.clock.sleep,
         retry_error_callback=attempt.give_up,
     )
@@ -182,6 +198,13 @@ class _Attempt:
         """The tries are used up, or the run is asked to stop."""
         error = state.outcome.exception() if state.outcome else None
         return self._leave(error.reason if isinstance(error, _Again) else "stopped")
+
+    def tell_wait(self, state: tenacity.RetryCallState) -> None:
+        """A pause begins."""
+        error = state.outcome.exception() if state.outcome else None
+        if isinstance(error, _Again) and state.next_action is not None:
+            waiting = Waiting(self._batch.campaign, self._batch.digest, state.next_action.sleep, error.reason)
+            self._ports.on_wait(waiting)
 
     def _decide(self, outcome: Outcome) -> Delivery:
         match outcome:

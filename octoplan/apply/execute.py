@@ -19,10 +19,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Literal, Protocol, TypeVar
+from typing import Any, Literal, Protocol, TypeVar
 
 from octoplan import limits
-from octoplan.apply.deliver import Delivery, Ports, Status
+from octoplan.apply.deliver import Delivery, Ports, Status, Waiting
 from octoplan.apply.lanes import Lanes
 from octoplan.diagnostics import ExitCode
 from octoplan.gateway.port import RefusalClass
@@ -53,7 +53,8 @@ class CampaignRun:
     A campaign to send: its content for the journal, and its batches as a stream that is walked once.
 
     `check` is asked right before it begins whether it still may. Batches of the canary come first; when they are done
-    `gate` is asked whether to go on with the others.
+    `gate` is asked whether to go on with the others. `audience` is how many rows became recipients, and why others did
+    not, for the journal; `None` leaves that unknown.
     """
 
     campaign: str
@@ -65,6 +66,16 @@ class CampaignRun:
     deadlines: tuple[Deadline, ...] = ()
     gate: Callable[[Sequence[Delivery]], Halt | None] = lambda _: None
     check: Callable[[], Halt | None] = lambda: None
+    audience: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CampaignBegun:
+    """The first batch of a campaign is about to start."""
+
+    campaign: str
+    requests: int
+    recipients: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +115,15 @@ class CampaignReport:
     def untried_recipients(self) -> int:
         """People whose batch was not tried in this run: certainly not sent by it."""
         return self.planned_recipients - sum(delivery.recipients for delivery in self.deliveries)
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether every planned batch was sent."""
+        return len(self.of(Status.SENT)) == len(self.deliveries) == self.planned_batches
+
+
+Event = CampaignBegun | Waiting | Delivery | Halt | CampaignReport
+"""What happens in a run, in this order for each campaign; one that is not begun any more has its report alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,12 +196,12 @@ def execute(
     lanes: Lanes,
     rules: Rules,
     *,
-    on_delivery: Callable[[Delivery], None] = lambda _: None,
+    on_event: Callable[[Event], None] = lambda _: None,
 ) -> ApplyReport:
     """
     Send every batch of every campaign until done or halted.
 
-    `on_delivery` is told of each outcome after it is durable. Never raises for what the network or the API can do;
+    `on_event` is told of each outcome after it is durable. Never raises for what the network or the API can do;
     `StateUnavailable` passes through, since without a durable record nothing more may be sent.
     """
     reports: list[CampaignReport] = []
@@ -190,24 +210,24 @@ def execute(
         deliveries: list[Delivery] = []
         if halt is None:
             halt = rules.ask(campaign.check)
-        if halt is None:
-            ports.session.open_campaign(campaign.campaign, campaign.content)
-            run = _Run(campaign, ports, lanes, rules)
-            for delivery in run.deliveries():
-                deliveries.append(delivery)
-                on_delivery(delivery)
-            halt = run.halt
-            if halt is None and _is_complete(campaign, deliveries):
-                ports.session.complete(campaign.campaign)
-        reports.append(
-            CampaignReport(campaign.campaign, campaign.planned_batches, campaign.planned_recipients, tuple(deliveries))
+            if halt is None:
+                ports.session.open_campaign(campaign.campaign, campaign.content, campaign.audience)
+                on_event(CampaignBegun(campaign.campaign, campaign.planned_batches, campaign.planned_recipients))
+                run = _Run(campaign, ports, lanes, rules)
+                for delivery in run.deliveries():
+                    deliveries.append(delivery)
+                    on_event(delivery)
+                halt = run.halt
+            if halt is not None:
+                on_event(halt)
+        report = CampaignReport(
+            campaign.campaign, campaign.planned_batches, campaign.planned_recipients, tuple(deliveries)
         )
+        if halt is None and report.is_complete:
+            ports.session.complete(campaign.campaign)
+        on_event(report)
+        reports.append(report)
     return ApplyReport(ports.session.run, tuple(reports), halt)
-
-
-def _is_complete(campaign: CampaignRun, deliveries: Sequence[Delivery]) -> bool:
-    sent = sum(delivery.status is Status.SENT for delivery in deliveries)
-    return sent == len(deliveries) == campaign.planned_batches
 
 
 class _Run:

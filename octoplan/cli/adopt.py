@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from decimal import Decimal
+from typing import Any
 
 import click
 
@@ -51,16 +53,24 @@ def command(
             known = session.campaigns().get(prepared.campaign.identity)
             if known is not None and known.is_begun:
                 raise InvalidInput(f"{campaign} was begun by octoplan already", hint=f"see `octoplan show {campaign}`")
-            people = _adopt(session, prepared, {"ticket": ticket, "note": f"adopted: {reason}"}, cost)
+            (action,) = planned.plan.actions
+            counts = None if action.audience is None else action.audience.counts()
+            people = _adopt(session, prepared, counts, {"ticket": ticket, "note": f"adopted: {reason}"}, cost)
             states = session.campaigns().values()
             write_lock(workspace.lock_path, lock_of(workspace.name, workspace.home.key.fingerprint, states))
     click.echo(f"Recorded {campaign} as sent to {count(people, 'person', 'people')}; nothing was sent now.")
 
 
-def _adopt(session: Session, prepared: Prepared, data: dict[str, str | None], cost: Decimal | None) -> int:
+def _adopt(
+    session: Session,
+    prepared: Prepared,
+    counts: Mapping[str, Any] | None,
+    data: dict[str, str | None],
+    cost: Decimal | None,
+) -> int:
     """Record every batch as sent; the cost of all stands with the first, so that their sum is what was billed."""
     identity, people = prepared.campaign.identity, 0
-    session.open_campaign(identity, prepared.content)
+    session.open_campaign(identity, prepared.content, counts)
     for batch in fresh_batches(prepared.dispatch, session.campaigns().get(identity), session):
         intent = Intent(
             identity,

@@ -7,19 +7,23 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 
 import click
 
 from octoplan.apply.deadlines import deadlines_of
 from octoplan.apply.deliver import Delivery, Ports, Status, deliver
-from octoplan.apply.execute import ApplyReport, CampaignRun, Halt, Rules, execute
+from octoplan.apply.execute import ApplyReport, CampaignRun, Event, Halt, Rules, execute
 from octoplan.apply.lanes import ThreadLanes
 from octoplan.apply.pace import Pace
 from octoplan.cli.outputs import Output, emit, output_option, require_one_stdout
 from octoplan.cli.planning import Planned, Selection, endpoint_of, planning, timings_option
 from octoplan.cli.pricing import open_pricing, recheck
+from octoplan.cli.progress import Progress
+from octoplan.cli.sending import Sending
 from octoplan.cli.signals import StopSignals
+from octoplan.cli.stream import EventStream, stream_option
 from octoplan.cli.terminal import colour_on, is_interactive, width
 from octoplan.cli.wiring import (
     Workspace,
@@ -63,6 +67,7 @@ from octoplan.views.timings import render_timings
     help="Wait so long for another apply to end.",
 )
 @timings_option
+@stream_option
 @output_option
 @click.pass_context
 def command(
@@ -73,6 +78,7 @@ def command(
     auto_approve: bool,
     lock_timeout: int,
     wants_timings: bool,
+    stream: EventStream,
     outputs: tuple[Output, ...],
 ) -> int:
     """
@@ -81,7 +87,7 @@ def command(
     With PLAN_FILE (from `octoplan plan --out`) exactly that plan is carried out, or what is left of it. Without it the
     plan is made now, shown, and carried out after you typed the number of messages.
     """
-    chosen = require_one_stdout(outputs)
+    chosen = require_one_stdout(outputs, is_taken=stream.is_asked_for)
     if plan_file is None and not auto_approve and not is_interactive():
         raise InvalidInput(
             "nobody can be asked here, so apply needs a reviewed plan",
@@ -89,12 +95,17 @@ def command(
         )
     with ExitStack() as stack:
         signals = stack.enter_context(StopSignals())
+        signals.tell_end = stream.end_now
         workspace = stack.enter_context(open_workspace(context, environment))
         require_durable_home(workspace)
         require_no_stop(workspace)
         saved = _read_saved(workspace, plan_file, campaigns)
         gateway = stack.enter_context(open_gateway(workspace, OctopushGateway))
-        session = stack.enter_context(hold_lease(workspace, timeout_s=lock_timeout))
+        session = stack.enter_context(
+            hold_lease(
+                workspace, timeout_s=lock_timeout, on_wait=partial(stream.wait_for_lease, timeout_s=lock_timeout)
+            )
+        )
         selection = Selection(campaigns)
         if saved is not None:
             selection = Selection(tuple(saved.campaigns), may_be_gone=True)
@@ -117,29 +128,39 @@ def command(
         if saved is not None:
             require_approved(saved, planned.plan, session, _commands(workspace, plan_file))
             planned = _without_opted_out(planned, session)
+        stream.show_plan(planned.plan, session.run)
         _require_clear(planned.plan)
         _complete_finished(planned.plan, session)
         if not planned.plan.sending:
             if saved is not None:
                 click.echo(f"{plan_file} was applied already; nothing is left of it to send.", err=True)
-            click.echo(render_plan(planned.plan, width=width(), colour=colour_on(sys.stdout)), nl=False)
             _write_lock(workspace, session, sent=False)
+            _emit_nothing(chosen, planned.plan, session.run, stream)
             return ExitCode.DONE
         if saved is None and not auto_approve:
             _ask(planned.plan)
         signals.hold()
-        report = _send(workspace, planned, gateway, session, signals)
+        report = _send(workspace, planned, gateway, session, signals, stream)
         _write_lock(workspace, session, sent=bool(report.deliveries(Status.SENT)))
     renderers = {
         "text": lambda: render_report_text(report, width=width(), colour=colour_on(sys.stdout)),
         "json": lambda: render_report_json(report),
     }
     try:
-        emit(chosen, renderers, sent=bool(report.deliveries(Status.SENT)))
+        emit(chosen, renderers, sent=bool(report.deliveries(Status.SENT)), failed_before=stream.failure)
     except ReportFailed:
         if report.exit_code is ExitCode.DONE:
             raise
     return report.exit_code
+
+
+def _emit_nothing(outputs: Sequence[Output], plan: Plan, run: str, stream: EventStream) -> None:
+    """What a run that has nothing to send says: the plan to a person, an empty report to a program."""
+    renderers = {
+        "text": lambda: render_plan(plan, width=width(), colour=colour_on(sys.stdout)),
+        "json": lambda: render_report_json(ApplyReport(run, ())),
+    }
+    emit(outputs, renderers, failed_before=stream.failure)
 
 
 def _read_saved(workspace: Workspace, plan_file: Path | None, campaigns: tuple[str, ...]) -> SavedPlan | None:
@@ -192,32 +213,35 @@ def _ask(plan: Plan) -> None:
 
 
 def _send(
-    workspace: Workspace, planned: Planned, gateway: OctopushGateway, session: StateSession, signals: StopSignals
+    workspace: Workspace,
+    planned: Planned,
+    gateway: OctopushGateway,
+    session: StateSession,
+    signals: StopSignals,
+    stream: EventStream,
 ) -> ApplyReport:
     settings = workspace.settings
     signals.is_unknown = lambda: any(state.in_phase(Phase.OPEN) for state in session.campaigns().values())
     pace = Pace(
         signals, requests_per_second=settings.requests_per_second, messages_per_second=settings.messages_per_second
     )
-    ports = Ports(gateway, session, signals, pace, settings.on_unknown, signals.is_asked)
-    lanes = ThreadLanes(lambda batch: deliver(batch, ports), settings.concurrency)
     rules = Rules(signals.halt, settings.on_refused, ask=signals.ask)
     runs = list(_runs(planned, session, lambda: signals.ask(gateway.balance), gateway.balance, workspace.clock))
-    return execute(runs, ports, lanes, rules, on_delivery=_Progress(planned.plan.requests))
+    with Progress(sys.stderr) as progress:
+        tell = _teller(Sending(progress, planned.plan.requests), stream)
+        ports = Ports(gateway, session, signals, pace, settings.on_unknown, signals.is_asked, tell)
+        lanes = ThreadLanes(lambda batch: deliver(batch, ports), settings.concurrency)
+        return execute(runs, ports, lanes, rules, on_event=tell)
 
 
-class _Progress:
-    """One line a batch on stderr: what became of it."""
+def _teller(sending: Sending, stream: EventStream) -> Callable[[Event], None]:
+    """Tells people and programs alike."""
 
-    def __init__(self, total: int) -> None:
-        self._total = total
-        self._done = 0
+    def tell(event: Event) -> None:
+        sending.tell(event)
+        stream.tell(event)
 
-    def __call__(self, delivery: Delivery) -> None:
-        self._done += 1
-        more = [delivery.ticket, f"({delivery.detail})" if delivery.detail else None]
-        words = [delivery.campaign + ":", f"{delivery.recipients:,}", delivery.status, *filter(None, more)]
-        click.echo(f"[{self._done}/{self._total}] {' '.join(words)}", err=True)
+    return tell
 
 
 Balances = Callable[[], Balance | None]
@@ -240,6 +264,7 @@ def _runs(
             deadlines=deadlines_of(action),
             gate=_gate(each, balance, planned.plan),
             check=recheck(action, each, planned.setting, session, ask_balance, clock.now),
+            audience=None if action.audience is None else action.audience.counts(),
         )
 
 

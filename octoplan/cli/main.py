@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 import click
 
 from octoplan import __version__
+from octoplan.cli.ending import tell_end
 from octoplan.diagnostics import ExitCode, OctoplanError
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "comment": "Put the plan on the pull request",
     "apply": "Do what the plan shows: send, and record tickets",
     "status": "What was sent, what is open, who holds the lease",
+    "report": "What was sent and billed, by campaign and month",
     "show": "Everything that is known of one campaign",
     "recover": "Settle batches whose outcome is unknown",
     "stop": "Forbid sending, also to an apply that runs",
@@ -124,7 +126,16 @@ def main(arguments: list[str] | None = None) -> NoReturn:
         # What whoever started us wants to be ignored stays ignored.
         if signal.getsignal(number) in (signal.SIG_DFL, signal.default_int_handler):
             signal.signal(number, interrupt)
-    sys.exit(_run(arguments, arrived))
+    code: int = ExitCode.UNCLASSIFIED
+    error: BaseException | None = None
+    try:
+        code, error = _run(arguments, arrived)
+    except BaseException as bug:
+        error = bug
+        raise
+    finally:
+        tell_end(code, error)
+    sys.exit(code)
 
 
 def _call(arguments: list[str] | None, arrived: Sequence[int]) -> Any:
@@ -138,27 +149,28 @@ def _call(arguments: list[str] | None, arrived: Sequence[int]) -> Any:
         raise
 
 
-def _run(arguments: list[str] | None, arrived: Sequence[int]) -> int:
+def _run(arguments: list[str] | None, arrived: Sequence[int]) -> tuple[int, BaseException | None]:
+    """The exit code, and the error that led to it, which was shown."""
     try:
         result = _call(arguments, arrived)
         sys.stdout.flush()
-        return int(result) if isinstance(result, int) else ExitCode.DONE
+        return int(result) if isinstance(result, int) else ExitCode.DONE, None
     except OctoplanError as error:
         _show(error)
-        return error.exit_code
+        return error.exit_code, error
     except click.UsageError as error:
         error.show()
-        return ExitCode.INVALID
+        return ExitCode.INVALID, error
     except click.ClickException as error:
         error.show()
-        return ExitCode.UNCLASSIFIED
-    except (click.exceptions.Abort, KeyboardInterrupt):
+        return ExitCode.UNCLASSIFIED, error
+    except (click.exceptions.Abort, KeyboardInterrupt) as error:
         click.echo("Interrupted.", err=True)
-        return ExitCode.TERMINATED if signal.SIGTERM in arrived else ExitCode.INTERRUPTED
-    except BrokenPipeError:
+        return ExitCode.TERMINATED if signal.SIGTERM in arrived else ExitCode.INTERRUPTED, error
+    except BrokenPipeError as error:
         # Whoever read our output has gone; Python would complain about it once more at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return ExitCode.UNCLASSIFIED
+        return ExitCode.UNCLASSIFIED, error
 
 
 def _show(error: OctoplanError) -> None:

@@ -16,6 +16,7 @@ Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 Renderers = Mapping[str, Callable[[], str]]
 KINDS = ("text", "json")
 PLAN_KINDS = (*KINDS, "html", "markdown")
+REPORT_KINDS = ("text", "csv", "json", "markdown", "html")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,8 @@ class OutputType(click.ParamType[Output]):
         return Output(kind, Path(path) if has_path else None)
 
 
-def _option(kinds: Sequence[str]) -> Decorator:
+def option_for(kinds: Sequence[str]) -> Decorator:
+    """`--output` of these kinds."""
     return click.option(
         "--output",
         "-o",
@@ -58,30 +60,33 @@ def _option(kinds: Sequence[str]) -> Decorator:
     )
 
 
-output_option = _option(KINDS)
-plan_output_option = _option(PLAN_KINDS)
+output_option = option_for(KINDS)
+plan_output_option = option_for(PLAN_KINDS)
 
 
-def require_one_stdout(outputs: Sequence[Output]) -> Sequence[Output]:
+def require_one_stdout(outputs: Sequence[Output], *, is_taken: bool = False) -> Sequence[Output]:
     """
-    The outputs, `text` if none was asked for.
+    The outputs, `text` if none was asked for and standard output is not taken by something else.
 
     :raises InvalidInput: if two would be mixed on standard output.
     """
-    if sum(output.path is None for output in outputs) > 1:
+    if is_taken + sum(output.path is None for output in outputs) > 1:
         raise InvalidInput(
             "only one output can go to standard output", hint="give the others a file: `--output json=plan.json`"
         )
-    return outputs or (Output("text", None),)
+    return outputs or (() if is_taken else (Output("text", None),))
 
 
-def emit(outputs: Sequence[Output], renderers: Renderers, *, sent: bool = False) -> None:
+def emit(
+    outputs: Sequence[Output], renderers: Renderers, *, sent: bool = False, failed_before: str | None = None
+) -> None:
     """
-    Write every output.
+    Write every output. `failed_before` is why another one could not be written.
 
     :raises OctoplanError: if one cannot be written; `ReportFailed` if messages were `sent` before.
     """
     failures = [failure for output in outputs if (failure := _write(output, renderers[output.kind]()))]
+    failures += [failed_before] if failed_before else []
     if failures and sent:
         raise ReportFailed(
             f"everything is sent and recorded, but a report failed: {'; '.join(failures)}",

@@ -47,6 +47,7 @@ from octoplan.views.timings import render_timings
     metavar="OTHER",
     help="Also show what is different from another plan, such as that of the base branch.",
 )
+@click.option("--all", "everything", is_flag=True, help="Each campaign in full, also of many, and those sent before.")
 @timings_option
 @plan_report_option
 @ci_option
@@ -64,6 +65,7 @@ def command(
     detailed_exitcode: bool,
     no_cache: bool,
     compare: Path | None,
+    everything: bool,
     wants_timings: bool,
     reports: tuple[tuple[Output, ...], ...],
     ci: str | None,
@@ -105,7 +107,7 @@ def command(
         comparison = None if compare is None else _compare(workspace, compare, planned, selection)
         run.summary = lambda bytes_max: render_plan_markdown(plan, comparison, bytes_max=bytes_max)
         renderers = {
-            "text": lambda: _text(plan, comparison),
+            "text": lambda: _text(plan, comparison, everything=everything),
             "html": lambda: render_plan_page(plan),
             "markdown": lambda: render_plan_markdown(plan, comparison, bytes_max=run.comment_bytes_max),
             "json": lambda: render_document(_document(planned, key, comparison, wants_timings=wants_timings)),
@@ -135,10 +137,10 @@ def _compare(workspace: Workspace, path: Path, planned: Planned, selection: Sele
     return compare_plans(plan_in_file(workspace, path), after, only)
 
 
-def _text(plan: Plan, comparison: Comparison | None) -> str:
+def _text(plan: Plan, comparison: Comparison | None, *, everything: bool) -> str:
     """The plan, and what is different about it."""
     columns, colour = width(), colour_on(sys.stdout)
-    shown = render_plan(plan, width=columns, colour=colour)
+    shown = render_plan(plan, width=columns, colour=colour, everything=everything)
     return shown if comparison is None else f"{shown}\n{render_comparison(comparison, width=columns, colour=colour)}"
 
 

@@ -207,12 +207,7 @@ def require_home_knows_lock(workspace: Workspace, reader: StateReader) -> None:
 
     :raises StateUnavailable: with the number of batches that it does not know.
     """
-    states = reader.campaigns()
-    missing = [
-        (campaign, digest)
-        for campaign, digest in workspace.lock.batches()
-        if campaign not in states or not _knows(states[campaign], digest, workspace.lock.lines[campaign, digest])
-    ]
+    missing = batches_unknown_to(reader, workspace)
     if missing:
         campaigns = ", ".join(sorted({campaign for campaign, _ in missing}))
         raise StateUnavailable(
@@ -220,6 +215,16 @@ def require_home_knows_lock(workspace: Workspace, reader: StateReader) -> None:
             f"({campaigns}): planning from it could send them again",
             hint="bring the state home of the machine that sent them; a copy of this repository alone is not enough",
         )
+
+
+def batches_unknown_to(reader: StateReader, workspace: Workspace) -> list[tuple[str, str]]:
+    """Campaign and digest of each batch that the lock file records and the home does not know, or knows less of."""
+    states = reader.campaigns()
+    return [
+        (campaign, digest)
+        for campaign, digest in workspace.lock.batches()
+        if campaign not in states or not _knows(states[campaign], digest, workspace.lock.lines[campaign, digest])
+    ]
 
 
 def _warn_of_old_lock(workspace: Workspace, reader: StateReader) -> None:

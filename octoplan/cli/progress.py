@@ -1,9 +1,10 @@
 """
-How far a plan is, on stderr: one line that is rewritten at a terminal, a line now and then elsewhere, nothing at all
-where the plan is quick.
+How far a plan or a run is, on stderr: one line that is rewritten at a terminal, a line now and then elsewhere, nothing
+at all where it is quick.
 
 Invariants:
 - Nothing is drawn once the context has ended, and a terminal's line is empty again then.
+- What is said meanwhile stands on lines of its own.
 - No colour, no text of a campaign, no value: stages, counts and times.
 """
 
@@ -25,6 +26,11 @@ REDRAWN_EVERY_S: Final = 0.2
 LINE_EVERY_S: Final = 10.0
 """Where lines stay, as in the log of a CI job."""
 _CLEAR: Final = "\r\x1b[K"
+_BAR_COLUMNS_MIN: Final = 10
+_BAR_COLUMNS_MAX: Final = 30
+SENDING: Final = "sending"
+_UNITS: Final = {"prices": "prices", SENDING: "requests"}
+"""What a stage counts; rows where nothing is said."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,13 +47,28 @@ class Position:
         seconds = now - self.since
         if not self.rows:
             return f"{self.stage}  {_duration(seconds)}"
-        total = self.total if self.total is not None and self.rows <= self.total else None
-        unit = "prices" if self.stage == "prices" else "rows"
+        total = self._known_total
+        unit = _UNITS.get(self.stage, "rows")
         words = [self.stage, f"{self.rows:,}{'' if total is None else f' of {total:,}'} {unit}"]
         if seconds > 0:
             rate = self.rows / seconds
-            words += [f"{rate:,.0f}/s", *([] if total is None else [f"{_duration((total - self.rows) / rate)} left"])]
+            shown = f"{rate:,.0f}/s" if rate >= 1 else f"{rate:.2g}/s"
+            words += [shown, *([] if total is None else [f"{_duration((total - self.rows) / rate)} left"])]
         return "  ".join(words)
+
+    def bar(self, columns: int) -> str:
+        """`[####....]`, at most that wide; nothing where the total is unknown or there is no room."""
+        total = self._known_total
+        if not total or columns < _BAR_COLUMNS_MIN:
+            return ""
+        room = min(columns, _BAR_COLUMNS_MAX) - 2
+        filled = room * self.rows // total
+        return f"[{'#' * filled}{'.' * (room - filled)}]"
+
+    @property
+    def _known_total(self) -> int | None:
+        """`None` also where more came than was expected."""
+        return self.total if self.total is not None and self.rows <= self.total else None
 
 
 def _duration(seconds: float) -> str:
@@ -70,6 +91,8 @@ class Progress:
         self._clock = clock
         self._rewrites = stream.isatty() and os.environ.get("TERM") != "dumb"
         self._position: Position | None = None
+        self._mutex = threading.Lock()
+        self._is_drawn = False
         self._is_over = threading.Event()
         self._thread = threading.Thread(target=self._work, name="octoplan-progress", daemon=True)
 
@@ -89,16 +112,26 @@ class Progress:
         since = self._clock() if before is None or not rows else before.since
         self._position = Position(stage, rows, total, since)
 
+    def say(self, line: str) -> None:
+        """Something to keep, on a line of its own; thread-safe."""
+        with self._mutex:
+            self._clear()
+            self._write(f"{line}\n")
+
     def draw(self) -> None:
         """Show it once."""
-        if self._position is None:
+        position = self._position
+        if position is None:
             return
-        line = self._position.line(self._clock())
-        if self._rewrites:
-            columns = shutil.get_terminal_size().columns
-            self._write(f"{_CLEAR}{line[: columns - 1]}")
-        else:
-            self._write(f"{line}\n")
+        line = position.line(self._clock())
+        with self._mutex:
+            if not self._rewrites:
+                self._write(f"{line}\n")
+                return
+            # Some terminals begin a new line as soon as the last column is written.
+            columns = shutil.get_terminal_size().columns - 1
+            self._write(f"{_CLEAR}{f'{line}  {position.bar(columns - len(line) - 2)}'.rstrip()[:columns]}")
+            self._is_drawn = True
 
     def pauses(self) -> Iterator[float]:
         """How long to wait before each drawing, in seconds."""
@@ -108,14 +141,17 @@ class Progress:
             yield REDRAWN_EVERY_S if self._rewrites else LINE_EVERY_S
 
     def _work(self) -> None:
-        drawn = False
         for pause in self.pauses():
             if self._is_over.wait(pause):
                 break
             self.draw()
-            drawn = True
-        if drawn and self._rewrites:
+        with self._mutex:
+            self._clear()
+
+    def _clear(self) -> None:
+        if self._is_drawn:
             self._write(_CLEAR)
+            self._is_drawn = False
 
     def _write(self, text: str) -> None:
         # Whoever does not want to see it does not stop a plan.

@@ -10,13 +10,18 @@ import click
 from octoplan.campaign import schema as written_by_people
 from octoplan.diagnostics import InvalidInput
 from octoplan.plan import schema as written_by_octoplan
+from octoplan.views import apply_stream
 
-NAMES: Final = ("campaign", "project", "test", "plan", "comparison")
+NAMES: Final = ("campaign", "project", "test", "plan", "comparison", "apply-stream")
 
 
 def all_schemas() -> dict[str, str]:
     """File name and content of every schema."""
-    return {**written_by_people.schema_texts(), **written_by_octoplan.schema_texts()}
+    return {
+        **written_by_people.schema_texts(),
+        **written_by_octoplan.schema_texts(),
+        **apply_stream.schema_texts(),
+    }
 
 
 @click.command(short_help="Print or write the JSON Schemas.")
@@ -28,7 +33,8 @@ def command(name: str | None, folder: Path | None) -> None:
     """
     Print a JSON Schema, or write all into a folder.
 
-    Of campaign files, octoplan.yaml and tests, for editors (draft-07); of saved plans and comparisons, for programs.
+    Of campaign files, octoplan.yaml and tests, for editors (draft-07); of saved plans, comparisons and the lines of
+    `apply --json`, for programs.
     """
     if folder is not None:
         try:

@@ -3,7 +3,7 @@ SIGINT and SIGTERM while apply runs: finish what has begun, begin nothing new, a
 
 Invariants:
 - Before the first message may leave, a signal ends whatever apply waits for, at once, by an exception.
-- x.
+- From then on it lets the requests that are on their way come to an end and be recorded; no other begins.
 - A second signal changes nothing.
 - `limits.STOP_TIME_MAX_S` after the signal the process ends, whatever still hangs: a dead network, a database, a query
   in C code that hears no signal. The protocol is made for an end at any instruction, so this one is as safe as others.
@@ -41,11 +41,13 @@ class StopSignals:
     """
     A context in which signals ask the run to stop; also a clock whose waits they end, for other threads than the main.
 
-    `is_unknown` tells at the very end whether a request was sent whose outcome is not recorded.
+    `is_unknown` tells at the very end whether a request was sent whose outcome is not recorded; `tell_end` is told the
+    exit code where the process ends without waiting for anything.
     """
 
     def __init__(self) -> None:
         self.is_unknown: Callable[[], bool] = lambda: False
+        self.tell_end: Callable[[int], None] = lambda _: None
         self._asked = threading.Event()
         self._number: signal.Signals | None = None
         self._raises = True
@@ -107,7 +109,10 @@ class StopSignals:
         )
         with contextlib.suppress(OSError):
             os.write(_STDERR, said.encode())
-        os._exit(code)
+        try:
+            self.tell_end(code)
+        finally:
+            os._exit(code)
 
     def hold(self) -> None:
         """From now on messages may leave, so a signal is only noted. :raises _Asked: if one has come already."""

@@ -296,14 +296,18 @@ def require_no_stop(workspace: Workspace) -> None:
 
 
 @contextlib.contextmanager
-def hold_lease(workspace: Workspace, *, timeout_s: float = 0.0) -> Iterator[Session]:
+def hold_lease(
+    workspace: Workspace, *, timeout_s: float = 0.0, on_wait: Callable[[Holder], None] = lambda _: None
+) -> Iterator[Session]:
     """
     Hold the environment's lease for the length of the context; a lease that was a dead run's is announced on stderr.
+
+    `on_wait` is told once who holds it, if it is not free, beside the word on stderr.
 
     :raises LeaseHeld: if somebody else still holds it after `timeout_s`.
     :raises StateUnavailable: if the state home cannot be used.
     """
-    wait = _say_waiting(timeout_s)
+    wait = _say_waiting(timeout_s, on_wait)
     with workspace.home.session(new_run(workspace.clock), timeout_s=timeout_s, on_wait=wait) as session:
         before = session.holder().took_over
         if before is not None:
@@ -316,8 +320,12 @@ def hold_lease(workspace: Workspace, *, timeout_s: float = 0.0) -> Iterator[Sess
         yield session
 
 
-def _say_waiting(timeout_s: float) -> Callable[[Holder], None]:
-    return lambda holder: click.echo(f"waiting up to {timeout_s:.0f} s for the lease, held by {holder}", err=True)
+def _say_waiting(timeout_s: float, on_wait: Callable[[Holder], None]) -> Callable[[Holder], None]:
+    def say(holder: Holder) -> None:
+        click.echo(f"waiting up to {timeout_s:.0f} s for the lease, held by {holder}", err=True)
+        on_wait(holder)
+
+    return say
 
 
 def owner_name() -> str:

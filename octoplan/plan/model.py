@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
-from typing import Literal
+from typing import Any, Literal
 
 from octoplan.diagnostics import ExitCode, Finding
 from octoplan.state.git_revision import Revision
@@ -124,6 +124,11 @@ class AudienceSummary:
     Gives keyed digests, 8 bytes each, of who is on the list and suppressed; apply compares with them. Made when they
     are asked for: of a long list they take longer than anything else that is only written down.
     """
+
+    def counts(self) -> Mapping[str, Any]:
+        """For the journal: rows, recipients, and the excluded rows by reason."""
+        excluded = {line.reason: line.count for line in self.exclusions}
+        return {"rows": self.rows, "recipients": self.recipients, "excluded": excluded}
 
 
 @dataclass(frozen=True, slots=True)

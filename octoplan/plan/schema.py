@@ -14,7 +14,7 @@ DRAFT: Final = "https://json-schema.org/draft/2020-12/schema"
 def schema_texts() -> dict[str, str]:
     """File name and content of each schema: the same bytes on every machine."""
     made = {"plan.schema.json": PlanData.model_json_schema(), "comparison.schema.json": _comparison_schema()}
-    return {name: _render({"$schema": DRAFT, **schema}) for name, schema in made.items()}
+    return {name: render_schema(schema) for name, schema in made.items()}
 
 
 def _comparison_schema() -> dict[str, Any]:
@@ -29,5 +29,6 @@ def _comparison_schema() -> dict[str, Any]:
     }
 
 
-def _render(schema: dict[str, Any]) -> str:
-    return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
+def render_schema(schema: dict[str, Any]) -> str:
+    """The text of a schema."""
+    return json.dumps({"$schema": DRAFT, **schema}, indent=2, ensure_ascii=False) + "\n"

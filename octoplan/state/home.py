@@ -88,9 +88,13 @@ class StateSession(StateReader, Protocol):
         """The run's name."""
         ...
 
-    def open_campaign(self, campaign: str, content: Mapping[str, str]) -> None:
+    def open_campaign(
+        self, campaign: str, content: Mapping[str, str], audience: Mapping[str, Any] | None = None
+    ) -> None:
         """
         Write down the campaign's content before its first batch; the same content again changes nothing.
+
+        `audience` are the counts of its rows, written down where they are not the same as last time.
 
         :raises AlreadyWritten: if the campaign was begun with another content.
         """
@@ -288,15 +292,20 @@ class Session:
         """The notice that forbids sending, read afresh."""
         return self._store.stop_notice()
 
-    def open_campaign(self, campaign: str, content: Mapping[str, str]) -> None:
-        """Give the campaign its ledger key, and write down its content where it is new."""
+    def open_campaign(
+        self, campaign: str, content: Mapping[str, str], audience: Mapping[str, Any] | None = None
+    ) -> None:
+        """Give the campaign its ledger key, and write down its content and the counts of its rows where new."""
         known = self.campaigns().get(campaign)
-        if known is not None and known.content == content:
+        is_known = known is not None and known.content == content
+        if known is not None and is_known and audience in (None, known.audience):
             return
-        if known is not None and known.is_begun:
+        if known is not None and known.is_begun and not is_known:
             raise AlreadyWritten(f"campaign {campaign} was sent with another content")
         salt = None if campaign in self._salts else secrets.token_bytes(16)
-        data = {"content": dict(content), "key": self._key.fingerprint}
+        data: dict[str, Any] = {"content": dict(content), "key": self._key.fingerprint}
+        if audience is not None:
+            data["audience"] = dict(audience)
         self._write(Change(self._entry(Kind.OPENED, campaign, None, data), salt=salt))
         if salt is not None:
             self._salts[campaign] = salt

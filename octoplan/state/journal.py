@@ -30,7 +30,7 @@ from octoplan.clock import Mark
 class Kind(StrEnum):
     """What an entry says."""
 
-    OPENED = "opened"  # a campaign's content, before its first batch
+    OPENED = "opened"  # a campaign's content and the counts of its rows, before its first batch and when they changed
     INTENDED = "intended"
     SENT = "sent"
     UNKNOWN = "unknown"
@@ -117,6 +117,8 @@ class CampaignState:
     is_complete: bool = False
     """Whether the last run that wrote to somebody got to its end; what a list gains later does not count."""
     position: Position | None = None
+    audience: Mapping[str, Any] | None = None
+    """The counts of its rows when it was last opened; `None` where that was not written down."""
 
     def in_phase(self, phase: Phase) -> tuple[BatchState, ...]:
         """The batches of one phase, oldest first."""
@@ -149,6 +151,7 @@ class _Campaign:
     is_forgotten: bool = False
     is_complete: bool = False
     position: Position | None = None
+    audience: Mapping[str, Any] | None = None
 
 
 class Journal:
@@ -174,6 +177,7 @@ class Journal:
                 each.is_forgotten,
                 each.is_complete,
                 each.position,
+                audience=each.audience,
             )
             for name, each in self._campaigns.items()
         }
@@ -196,6 +200,7 @@ class Journal:
                 campaign.is_complete = True
             elif entry.kind is Kind.OPENED:
                 campaign.content, campaign.opened_at = entry.data["content"], entry.at
+                campaign.audience = entry.data.get("audience")
             else:
                 campaign.is_forgotten = True
 

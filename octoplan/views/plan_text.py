@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from octoplan.audience.policy import INVALID
 from octoplan.plan.model import Action, ActionKind, MessageSummary, Plan
@@ -11,7 +11,7 @@ from octoplan.values.amount import render_amount
 from octoplan.views.cost_text import budget_lines, cost_lines, total_cost_lines
 from octoplan.views.hours_text import hours_lines
 from octoplan.views.length_text import length_lines
-from octoplan.views.text import count, count_parts, instant, labelled, lines_of, paint
+from octoplan.views.text import count, count_parts, instant, labelled, lines_of, paint, wrapped
 
 _ORDER = (
     ActionKind.UNKNOWN,
@@ -24,27 +24,53 @@ _ORDER = (
     ActionKind.SENT,
 )
 _SENT_LISTED_MAX = 5
+_IN_FULL_MAX = 12
+"""Of more campaigns each has one line, and what stands in its way."""
+_REFUSED_NAMED_MAX = 10
 _CHARACTERS_SHOWN_MAX = 8
 _VARIANTS_SHOWN_MAX = 8
 _WAVES_SHOWN_MAX = 6
 
 
-def render_plan(plan: Plan, *, width: int = 100, colour: bool = False) -> str:
-    """The plan as text, `width` columns wide. It shows templates and placeholders, never what a recipient reads."""
+def render_plan(plan: Plan, *, width: int = 100, colour: bool = False, everything: bool = False) -> str:
+    """
+    The plan as text, `width` columns wide. It shows templates and placeholders, never what a recipient reads.
+
+    Many campaigns have a line each, and those that were sent are a count, unless `everything` is asked for.
+    """
     ordered = in_reading_order(plan.actions)
-    quiet = [action for action in ordered if action.kind is ActionKind.SENT]
-    lines = [_head(plan, colour=colour), ""]
-    for action in ordered:
-        if action.kind is not ActionKind.SENT or len(quiet) <= _SENT_LISTED_MAX:
+    active = [action for action in ordered if action.kind is not ActionKind.SENT]
+    sent = [action for action in ordered if action.kind is ActionKind.SENT]
+    lines = [*_head(plan, width=width, colour=colour), ""]
+    if everything or len(active) <= _IN_FULL_MAX:
+        for action in active:
             lines += [*_action(action, width=width, colour=colour), ""]
-    if len(quiet) > _SENT_LISTED_MAX:
-        total = sum(action.sent_recipients for action in quiet)
-        lines += [
-            paint(f"= sent: {count(len(quiet), 'campaign')}, {count(total, 'recipient')}", "=", colour=colour),
-            "",
-        ]
-    lines += _total(plan, colour=colour)
+    else:
+        lines += [*_in_short(active, width=width, colour=colour), ""]
+    lines += _sent(sent, width=width, colour=colour, everything=everything)
+    lines += _total(plan, width=width, colour=colour)
     return "\n".join(lines) + "\n"
+
+
+def _in_short(actions: Sequence[Action], *, width: int, colour: bool) -> Iterator[str]:
+    names = max(len(action.campaign) for action in actions)
+    for action in actions:
+        yield from _title(action, width=width, colour=colour, name_columns=names)
+        yield from _reasons(action, width=width, colour=colour)
+    yield ""
+    hint = "Each in full: `octoplan plan --all`, or one with `--campaign ID`."
+    yield from wrapped(hint, width=width)
+
+
+def _sent(actions: Sequence[Action], *, width: int, colour: bool, everything: bool) -> Iterator[str]:
+    if everything or len(actions) <= _SENT_LISTED_MAX:
+        for action in actions:
+            yield from _action(action, width=width, colour=colour)
+            yield ""
+        return
+    total = sum(action.sent_recipients for action in actions)
+    yield paint(f"= sent: {count(len(actions), 'campaign')}, {count(total, 'recipient')}", "=", colour=colour)
+    yield ""
 
 
 def in_reading_order(actions: Iterable[Action]) -> list[Action]:
@@ -52,18 +78,38 @@ def in_reading_order(actions: Iterable[Action]) -> list[Action]:
     return sorted(actions, key=lambda action: (_ORDER.index(action.kind), action.campaign))
 
 
-def _head(plan: Plan, *, colour: bool) -> str:
-    text = f"Plan for {plan.project} in {plan.environment}"
-    return paint(text, "strong", colour=colour) + f" ({plan.endpoint}), {instant(plan.created_at)}"
+def _head(plan: Plan, *, width: int, colour: bool) -> Iterator[str]:
+    about = f"({plan.endpoint}), {instant(plan.created_at)}"
+    yield from _beside(f"Plan for {plan.project} in {plan.environment}", "strong", f" {about}", width, colour=colour)
 
 
-def _action(action: Action, *, width: int, colour: bool) -> Iterator[str]:
+def _title(action: Action, *, width: int, colour: bool, name_columns: int = 0) -> Iterator[str]:
+    """Sign, kind, id and figures; few figures, and aligned, where there is a width for the ids."""
     sign = action.kind.sign
-    yield paint(f"{sign} {action.kind:<9} {action.campaign}", sign, colour=colour) + _figures(action)
+    title = f"{sign} {action.kind:<9} {action.campaign:<{name_columns}}"
+    figures = _figures(action, in_short=name_columns > 0)
+    yield from _beside(title, sign, f"  {figures}", width, colour=colour)
+
+
+def _beside(title: str, style: str, more: str, width: int, *, colour: bool) -> Iterator[str]:
+    """A title and what belongs to it; below it where there is no room beside."""
+    if not more.strip() or len(title) + len(more) > width:
+        yield paint(title.rstrip(), style, colour=colour)
+        yield from wrapped(f"    {more.strip()}", width=width, indent=4) if more.strip() else ()
+    else:
+        yield paint(title, style, colour=colour) + more
+
+
+def _reasons(action: Action, *, width: int, colour: bool) -> Iterator[str]:
     for reason in action.reasons:
         yield from labelled("why", reason.detail, width=width, colour=colour)
         if reason.hint:
             yield from labelled("hint", reason.hint, width=width, colour=colour)
+
+
+def _action(action: Action, *, width: int, colour: bool) -> Iterator[str]:
+    yield from _title(action, width=width, colour=colour)
+    yield from _reasons(action, width=width, colour=colour)
     if action.kind in (ActionKind.SENT, ActionKind.SCHEDULED):
         return
     sender = f" from {action.sender}" if action.sender else ""
@@ -81,19 +127,15 @@ def _action(action: Action, *, width: int, colour: bool) -> Iterator[str]:
         yield from labelled(label, text, width=width, colour=colour)
 
 
-def _figures(action: Action) -> str:
+def _figures(action: Action, *, in_short: bool) -> str:
     if action.kind in (ActionKind.SENT, ActionKind.SCHEDULED):
         cost = "" if action.sent_cost is None else f", {render_amount(action.sent_cost)}"
-        return f"  {count(action.sent_recipients, 'recipient')}{cost}"
+        return f"{count(action.sent_recipients, 'recipient')}{cost}"
     if not action.batches:
         return ""
-    parts = [
-        count(action.recipients, "recipient"),
-        count(action.segments, "segment"),
-        count(len(action.batches), "request"),
-        f"cost {render_amount(action.cost.total)}",
-    ]
-    return "  " + ", ".join(parts)
+    size = [count(action.segments, "segment"), count(len(action.batches), "request")]
+    parts = [count(action.recipients, "recipient"), *([] if in_short else size)]
+    return ", ".join([*parts, f"cost {render_amount(action.cost.total)}"])
 
 
 def purpose_word(action: Action) -> str:
@@ -212,19 +254,25 @@ def _cancellable(action: Action) -> str:
     return "cannot be taken back once applied: the API cancels only campaigns of fewer than 3 recipients"
 
 
-def _total(plan: Plan, *, colour: bool) -> Iterator[str]:
+def _total(plan: Plan, *, width: int, colour: bool) -> Iterator[str]:
     stopped = [action.campaign for action in plan.actions if any(reason.exit_code for reason in action.reasons)]
     if stopped:
-        names = ", ".join(stopped)
-        yield paint(f"Apply would refuse (exit code {plan.exit_code}): {names}", "bad", colour=colour)
+        more = f" and {len(stopped) - _REFUSED_NAMED_MAX:,} more" if len(stopped) > _REFUSED_NAMED_MAX else ""
+        names = ", ".join(stopped[:_REFUSED_NAMED_MAX]) + more
+        yield from _painted(f"Apply would refuse (exit code {plan.exit_code}): {names}", "bad", width, colour=colour)
     if not plan.sending:
         yield paint("Nothing to send.", "strong", colour=colour)
-        yield from budget_lines(plan)
-        return
-    text = (
-        f"Total: {count(plan.recipients, 'message')} to send, {count(plan.segments, 'segment')}, "
-        f"{count(plan.requests, 'request')}, cost {render_amount(plan.cost)}"
-    )
-    yield paint(text, "strong", colour=colour)
-    yield from total_cost_lines(plan)
-    yield from budget_lines(plan)
+        lines = [*budget_lines(plan)]
+    else:
+        text = (
+            f"Total: {count(plan.recipients, 'message')} to send, {count(plan.segments, 'segment')}, "
+            f"{count(plan.requests, 'request')}, cost {render_amount(plan.cost)}"
+        )
+        yield from _painted(text, "strong", width, colour=colour)
+        lines = [*total_cost_lines(plan), *budget_lines(plan)]
+    for line in lines:
+        yield from wrapped(line, width=width)
+
+
+def _painted(text: str, style: str, width: int, *, colour: bool) -> list[str]:
+    return [paint(line, style, colour=colour) for line in wrapped(text, width=width)]

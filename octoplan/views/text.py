@@ -70,6 +70,13 @@ def labelled(label: str, text: str, *, width: int, colour: bool, indent: int = 4
     return [first.rstrip(), *((" " * len(head) + line).rstrip() for line in wrapped[1:])]
 
 
+def wrapped(text: str, *, width: int, indent: int = 2) -> list[str]:
+    """A line, cut at `width`; what follows the first line is indented."""
+    return textwrap.wrap(
+        text, max(20, width), subsequent_indent=" " * indent, break_long_words=True, break_on_hyphens=False
+    ) or [""]
+
+
 def columns_of(text: str) -> int:
     """Columns that a terminal takes for `text`: two for wide characters, none for those drawn over the one before."""
     return sum(map(_column, text))

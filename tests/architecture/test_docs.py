@@ -46,8 +46,10 @@ from octoplan.plan.rules import MOVED
 from octoplan.plan.saved import plan_document
 from octoplan.plan.saved_model import PlanData
 from octoplan.state.git_revision import Revision
+from octoplan.state.history import Outcome, history_of
 from octoplan.state.journal import Entry, Kind, Position, replay
 from octoplan.state.lock import lock_of
+from octoplan.views.history import By, History, render_history_json
 from octoplan.views.report import render_report_json
 
 ROOT: Final = Path(__file__).parents[2]
@@ -227,6 +229,25 @@ def test_every_field_of_a_report_is_described() -> None:
     campaign = CampaignReport("spring", 1, 1, (Delivery("spring", "b1_", 1, 1, Status.SENT),))
     report = ApplyReport("r_1", (campaign,), Halt(ExitCode.PARTIAL, "because"))
     assert undescribed("report.md", names_in(json.loads(render_report_json(report)))) == []
+
+
+def test_every_field_of_the_stream_is_described() -> None:
+    """Who reads the lines of a run with a program finds each type, field and status on their page."""
+    schema = json.loads((ROOT / "schemas/apply-stream.schema.json").read_text(encoding="utf-8"))
+    definitions = schema["$defs"].values()
+    names = {name for each in definitions for name in each.get("properties", {})}
+    names |= {each["properties"]["type"]["const"] for each in definitions if "type" in each.get("properties", {})}
+    assert undescribed("apply-stream.md", [*names, *(status.value for status in Status)]) == []
+
+
+@pytest.mark.parametrize("by", ["campaign", "request"])
+def test_every_field_of_a_report_over_time_is_described(by: By) -> None:
+    """Whoever gets the file finds each column and outcome on its page."""
+    intended = {"request_id": "r", "attempt": 1, "recipients": 1, "segments": 1, "cost": "1"}
+    entry = Entry(Kind.INTENDED, "spring", "b1_", MOMENT, "r_1", intended)
+    shown = History("p", "sandbox", "UTC", MOMENT, by, history_of([entry], UTC))
+    names = [*names_in(json.loads(render_history_json(shown))), *(outcome.value for outcome in Outcome)]
+    assert undescribed("history.md", names) == []
 
 
 def test_every_field_of_a_lock_file_is_described() -> None:

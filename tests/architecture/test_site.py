@@ -61,7 +61,9 @@ def test_every_page_is_in_the_navigation() -> None:
     """Whoever adds a page says in `zensical.toml` where readers find it, and there once."""
     navigation = sorted(in_navigation(tomllib.loads(CONFIG.read_text("utf-8"))["project"]["nav"]))
     written = sorted(str(page.relative_to(ROOT / "docs")) for page in (ROOT / "docs").rglob("*.md"))
-    assert navigation == written, "put the page into `nav` in zensical.toml"
+    missing = sorted(set(written) - set(navigation))
+    assert missing == [], "put these pages into `nav` in zensical.toml"
+    assert navigation == written
 
 
 def test_every_page_is_built_and_nothing_else_of_the_folder(site: Path, pages: dict[Path, Page]) -> None:

@@ -30,13 +30,13 @@ STAGES = (
 )
 
 
-def test_a_terminal_sees_how_far_a_slow_plan_is(octoplan: Octoplan, gate: Gate) -> None:
-    """While the API takes its time, the terminal shows the stage; afterwards its line is empty again."""
+def watch(octoplan: Octoplan, gate: Gate, moment: Moment, stage: str, *arguments: str) -> tuple[str, str]:
+    """Hold the API at a moment until a terminal shows the stage; what it showed in all, and standard output."""
     ours, theirs = pty.openpty()
     variables = {"TERM": "xterm", "NO_COLOR": "1"}
-    gate.hold(Moment.PRICE)
+    gate.hold(moment)
     with subprocess.Popen(
-        octoplan.words("plan"),
+        octoplan.words(*arguments),
         cwd=octoplan.folder,
         env=octoplan.environment(variables),
         stdin=subprocess.DEVNULL,
@@ -47,16 +47,30 @@ def test_a_terminal_sees_how_far_a_slow_plan_is(octoplan: Octoplan, gate: Gate) 
     ) as process:
         os.close(theirs)
         gate.await_held()
-        shown = read_until(ours, f"{_CLEAR}prices  ")
+        shown = read_until(ours, f"{_CLEAR}{stage}  ")
         gate.release()
         stdout, _ = process.communicate(timeout=ENDS_WITHIN_S)
         shown += read_until(ours, None)
         os.close(ours)
     assert process.returncode == 0
-    assert shown.endswith(_CLEAR)
     assert set(re.findall(r"\x1b\[[^A-Za-z]*[A-Za-z]", shown)) == {"\x1b[K"}, "no colour"
-    assert "Plan for maple in live" in stdout
     assert "\r" not in stdout
+    return shown, stdout
+
+
+def test_a_terminal_sees_how_far_a_slow_plan_is(octoplan: Octoplan, gate: Gate) -> None:
+    """While the API takes its time, the terminal shows the stage; afterwards its line is empty again."""
+    shown, stdout = watch(octoplan, gate, Moment.PRICE, "prices", "plan")
+    assert shown.endswith(_CLEAR)
+    assert "Plan for maple in live" in stdout
+
+
+def test_a_terminal_sees_how_far_a_slow_run_is(octoplan: Octoplan, gate: Gate) -> None:
+    """The same while requests are sent; what became of each stands on a line of its own."""
+    shown, stdout = watch(octoplan, gate, Moment.ANSWER, "sending", "apply", "--auto-approve")
+    lines = re.findall(r"^(\[\d/3\]) spring: ", shown.replace(_CLEAR, "\n"), re.MULTILINE)
+    assert lines == ["[1/3]", "[2/3]", "[3/3]"]
+    assert "Total: 5 messages sent" in stdout
 
 
 def test_a_log_gets_no_control_characters(octoplan: Octoplan) -> None:

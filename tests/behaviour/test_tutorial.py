@@ -26,7 +26,17 @@ from typing import Final
 import pytest
 
 ROOT: Final = Path(__file__).parents[2]
-GUIDES: Final = ("over-time", "costs", "pages", "reviewing", "ci", "testing-campaigns", "policy", "recovery")
+GUIDES: Final = (
+    "over-time",
+    "costs",
+    "pages",
+    "reviewing",
+    "sent-and-billed",
+    "ci",
+    "testing-campaigns",
+    "policy",
+    "recovery",
+)
 PAGES: Final = ("docs/tutorial.md", *(f"docs/guides/{name}.md" for name in GUIDES))
 PORT: Final = "8042"
 BLOCK: Final = re.compile(r"^```(console|yaml|csv)\n(.*?)^```$", re.DOTALL | re.MULTILINE)

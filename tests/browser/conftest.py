@@ -39,7 +39,7 @@ class Pages:
     text: str
 
     def path(self, name: str) -> Path:
-        """The file of `plan`, `preview`, `kinds` (one campaign of each kind of action) or `many`."""
+        """The file of `plan`, `preview`, `report`, `kinds` (one campaign of each kind of action) or `many`."""
         return self.folder / f"{name}.html"
 
 
@@ -82,6 +82,8 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> Pages:
         octoplan = Octoplan(project.root, {"MAPLE_LOGIN": LOGIN, "MAPLE_KEY": KEY})
         planned = octoplan("plan", "-o", "text", "-o", f"html={root / 'plan.html'}", code=5)
         octoplan("preview", "spring", "--html", str(root / "preview.html"))
+        octoplan("apply", "--auto-approve", "--campaign", "autumn")
+        octoplan("report", "--by", "request", "-o", f"html={root / 'report.html'}")
     kinds = plan_of(*(action_of(kind, f"of-{kind}") for kind in ActionKind))
     many = plan_of(*(action_of(campaign=f"campaign-{number}") for number in range(CAMPAIGNS)))
     for name, plan in (("kinds", kinds), ("many", many)):

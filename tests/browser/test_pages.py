@@ -12,7 +12,7 @@ from playwright.sync_api import Browser
 from tests.behaviour.project import NUMBERS, PEOPLE
 from tests.browser.conftest import CAMPAIGNS, COLUMN, HURT, Opened, Pages
 
-NAMES: Final = ("plan", "preview", "kinds", "many")
+NAMES: Final = ("plan", "preview", "report", "kinds", "many")
 BYTES_MAX: Final = 3_000_000
 
 
@@ -61,7 +61,7 @@ def test_nothing_is_wider_than_the_window(opened: Opened) -> None:
     assert widths[0] <= widths[1]
 
 
-@opening("plan", "preview", "kinds", ways=(("light", 1280), ("dark", 360)))
+@opening("plan", "preview", "report", "kinds", ways=(("light", 1280), ("dark", 360)))
 def test_everybody_can_read_it(opened: Opened) -> None:
     """axe-core finds no violation, in both colour schemes: contrast, names, headings, tables."""
     found = Axe().run(opened.page)

@@ -97,6 +97,17 @@ def test_times_and_data_come_back_exactly(bench: Bench) -> None:
     assert again.at == CLOCK.now()
 
 
+def test_counts_of_rows_are_written_where_they_changed(bench: Bench) -> None:
+    """With the same content again: no entry for the same counts or for none, one for others."""
+    counts = [{"rows": rows, "recipients": 1, "excluded": {"duplicate": rows - 1}} for rows in (2, 3)]
+    with bench.session() as session:
+        for audience in (counts[0], counts[0], None, counts[1]):
+            session.open_campaign("sale", {"sender": "ACME"}, audience)
+    home = bench.home()
+    assert [entry.data["audience"] for entry in home.entries("sale")] == counts
+    assert home.campaigns()["sale"].audience == counts[1]
+
+
 def test_a_recipient_cannot_be_in_two_batches_of_a_campaign(bench: Bench) -> None:
     """The store itself refuses the second row, and then nothing of that batch is written."""
     with bench.session() as session:

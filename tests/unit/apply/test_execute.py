@@ -17,7 +17,7 @@ import pyarrow as pa
 import pytest
 
 from octoplan.apply.deliver import Delivery, Ports, Status, deliver
-from octoplan.apply.execute import ApplyReport, CampaignReport, CampaignRun, Deadline, Halt, Rules, execute
+from octoplan.apply.execute import ApplyReport, CampaignReport, CampaignRun, Deadline, Event, Halt, Rules, execute
 from octoplan.apply.lanes import InlineLanes, ThreadLanes
 from octoplan.apply.pace import Pace
 from octoplan.diagnostics import ExitCode
@@ -104,7 +104,12 @@ class Bench:
         return replace(run, **more)  # type: ignore[arg-type]
 
     def run(
-        self, *campaigns: CampaignRun, lanes: int = 0, rules: Rules | None = None, rate: Decimal | None = None
+        self,
+        *campaigns: CampaignRun,
+        lanes: int = 0,
+        rules: Rules | None = None,
+        rate: Decimal | None = None,
+        on_event: Callable[[Event], None] = lambda _: None,
     ) -> ApplyReport:
         """`lanes` 0 is the caller's own thread; `rate` is in requests a second."""
         pace = Pace(self.clock, requests_per_second=rate)
@@ -113,7 +118,8 @@ class Bench:
         def send(batch: Outgoing) -> Delivery:
             return deliver(batch, ports)
 
-        return execute(campaigns, ports, ThreadLanes(send, lanes) if lanes else InlineLanes(send), rules or Rules())
+        chosen = ThreadLanes(send, lanes) if lanes else InlineLanes(send)
+        return execute(campaigns, ports, chosen, rules or Rules(), on_event=on_event)
 
     def phases(self, campaign: str = "sale") -> list[Phase]:
         return [batch.phase for _, batch in sorted(self.session.campaigns()[campaign].batches.items())]
@@ -366,3 +372,28 @@ def test_only_a_run_that_got_to_its_end_is_complete(bench: Bench) -> None:
     rules = Rules(stop_asked=lambda: STOPPED if len(bench.api.posted) == 4 else None)
     bench.run(bench.campaign(bench.batches(5)[3:]), rules=rules)
     assert not bench.session.campaigns()["sale"].is_complete
+
+
+def test_what_happens_is_told_in_order(bench: Bench) -> None:
+    """Each campaign begins, has its outcomes, perhaps a halt, and its end; one that is not begun has its end alone."""
+    told: list[Event] = []
+
+    def tell(event: Event) -> None:
+        if isinstance(event, Delivery):
+            assert bench.phases(event.campaign).count(Phase.OPEN) == 0, "told before it was durable"
+        told.append(event)
+
+    bench.api.answer = lambda number: refuse(RefusalClass.FUNDS) if number == 2 else accept(number)
+    runs = [bench.campaign(bench.batches(2, campaign=name)) for name in ("one", "sale", "two")]
+    bench.run(*runs, on_event=tell)
+    begun = ["CampaignBegun", "Delivery"]
+    assert [type(event).__name__ for event in told] == [
+        *begun,
+        "Delivery",
+        "CampaignReport",
+        *begun,
+        "Halt",
+        "CampaignReport",
+        "CampaignReport",
+    ]
+    assert [event.is_complete for event in told if isinstance(event, CampaignReport)] == [True, False, False]

@@ -55,7 +55,8 @@ def github(folder: Path, forge: Forge, monkeypatch: pytest.MonkeyPatch) -> pytes
 
 
 def comment(*arguments: str) -> int:
-    return _run(["comment", *arguments], [])
+    code, _ = _run(["comment", *arguments], [])
+    return code
 
 
 def test_the_page_with_commit_and_run(github: pytest.MonkeyPatch, forge: Forge) -> None:

@@ -43,6 +43,7 @@ def an_ordinary_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
         (Position("contacts", 4_000, 10_000, 10.0), 12.0, "contacts  4,000 of 10,000 rows  2,000/s  3 s left"),
         (Position("contacts", 4_000, None, 10.0), 12.0, "contacts  4,000 rows  2,000/s"),
         (Position("contacts", 4_000, 10_000, 10.0), 10.0, "contacts  4,000 of 10,000 rows"),
+        (Position("sending", 3, 9, 10.0), 20.0, "sending  3 of 9 requests  0.3/s  20 s left"),
         (Position("prices", 2, 5, 10.0), 11.0, "prices  2 of 5 prices  2/s  2 s left"),
         (Position("contacts", 100, 100_000, 0.0), 10.0, "contacts  100 of 100,000 rows  10/s  2 h 46 min left"),
         (Position("contacts", 100, 1_000, 0.0), 10.0, "contacts  100 of 1,000 rows  10/s  1 min 30 s left"),
@@ -70,6 +71,33 @@ def test_a_terminal_has_one_line_that_is_rewritten(time: Time) -> None:
     # Of 40 columns the last stays free: some terminals begin a new line as soon as it is written.
     line = "contacts  3,000 of 9,000 rows  1,500/s  4 s left"[:39]
     assert stream.getvalue() == f"\r\x1b[K{line}" * 2
+
+
+def test_a_wide_terminal_has_a_bar(time: Time, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the total is known, and only in columns that the figures leave free."""
+    monkeypatch.setenv("COLUMNS", "100")
+    stream = Terminal()
+    progress = Progress(stream, time)
+    progress.tell("sending", 0, 40)
+    time.now += 2
+    progress.tell("sending", 10, 40)
+    progress.draw()
+    assert stream.getvalue() == f"\r\x1b[Ksending  10 of 40 requests  5/s  6 s left  [{'#' * 7}{'.' * 21}]"
+    assert Position("contacts", 5, None, 0.0).bar(50) == ""
+    assert Position("contacts", 5, 5, 0.0).bar(12) == f"[{'#' * 10}]"
+
+
+def test_what_is_said_has_its_own_line(time: Time) -> None:
+    """The line that is drawn makes room, and comes back below."""
+    stream = Terminal()
+    progress = Progress(stream, time)
+    progress.tell("settle", 0, None)
+    progress.draw()
+    progress.say("refused")
+    progress.say("unknown")
+    progress.draw()
+    drawn = "\r\x1b[Ksettle  0 s"
+    assert stream.getvalue() == f"{drawn}\r\x1b[Krefused\nunknown\n{drawn}"
 
 
 @pytest.mark.parametrize("stream", [io.StringIO(), Terminal()])

@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test workflows browser database lint format schemas lock bench bench-messages phones prove clean
+.PHONY: help demo test workflows browser database lint format schemas reference docs lock bench bench-messages phones prove clean
 
 help: ## Show the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
@@ -46,11 +46,21 @@ format: $(VENV)/.dev ## Rewrite the code in the house format
 schemas: $(VENV)/.dev ## Write the JSON Schemas from the models
 	$(BIN)/octoplan schema --write schemas
 
+reference: $(VENV)/.dev ## Write the pages of docs/reference that are made from the code
+	$(BIN)/python docs/generate_commands.py
+	$(BIN)/python docs/generate_hours.py
+	$(BIN)/python docs/generate_reference.py
+
+docs: $(VENV)/.dev ## Build the documentation site into build/site; a broken link is an error
+	$(BIN)/python -m zensical build --clean --strict
+	@echo "To read it: $(BIN)/python -m http.server --directory build/site, then http://localhost:8000"
+
 lock: ## Resolve the dependencies again and pin them with hashes (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	  --no-emit-find-links --no-header --upgrade pyproject.toml --extra build -o requirements/run.txt
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-	  --no-emit-find-links --no-header --upgrade pyproject.toml --extra build --extra dev -o requirements/dev.txt
+	  --no-emit-find-links --no-header --upgrade pyproject.toml --extra build --extra dev --extra docs \
+	  -o requirements/dev.txt
 
 bench: $(VENV)/.dev ## Measure start-up, the send protocol, and plans of up to ten million rows (minutes)
 	$(BIN)/python benchmarks/startup.py
@@ -67,7 +77,7 @@ prove: $(VENV)/.dev ## Prove "never twice, never lost": simulated faults and kil
 	@$(BIN)/python -m tests.simulation.prove
 
 clean: ## Remove everything that the targets made
-	rm -rf $(VENV) .octoplan .coverage* .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) build .octoplan .coverage* .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 
 $(VENV)/bin/python:
 	$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "octoplan needs Python 3.11 or newer")'

@@ -104,6 +104,14 @@ def test_the_page_of_commands_is_current() -> None:
     assert page.read_text(encoding="utf-8") == render(), "run docs/generate_commands.py"
 
 
+@pytest.mark.parametrize("name", ["fields.md", "rules.md"])
+def test_the_pages_of_fields_and_rules_are_current(name: str) -> None:
+    """Every field of a file and every rule is on its page, in the words of the models and of the catalogue."""
+    pages = runpy.run_path(str(ROOT / "docs/generate_reference.py"))["PAGES"]
+    page = ROOT / "docs/reference" / name
+    assert page.read_text(encoding="utf-8") == pages[name](), "run `make reference`"
+
+
 def test_every_variable_is_described() -> None:
     """Whatever `OCTOPLAN_…` the code speaks of is on the page of environment variables, and nothing else is."""
     name = re.compile(r"OCTOPLAN_[A-Z_]+")

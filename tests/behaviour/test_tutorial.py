@@ -35,6 +35,7 @@ GUIDES: Final = (
     "ci",
     "testing-campaigns",
     "policy",
+    "recovery",
 )
 PAGES: Final = ("docs/tutorial.md", *(f"docs/guides/{name}.md" for name in GUIDES))
 PORT: Final = "8042"

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal, TypeAlias
 
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
@@ -23,6 +24,7 @@ HURT: Final = "<script>window.hurt=1</script>"
 HOSTILE: Final = f'</style></title>{HURT}"><img src=x onerror="window.hurt=1"><svg onload=window.hurt=1>'
 COLUMN: Final = "\"'><img src=x onerror=hurt=1>"
 CAMPAIGNS: Final = 200
+Scheme: TypeAlias = Literal["light", "dark"]
 _OBSERVER: Final = """
 window.violations = [];
 document.addEventListener("securitypolicyviolation", event => window.violations.push(event.violatedDirective));
@@ -109,13 +111,20 @@ def browser() -> Iterator[Browser]:
 def opened(request: pytest.FixtureRequest, browser: Browser, pages: Pages) -> Iterator[Opened]:
     """The page, colours and width that a test names, from its file, with all that folds unfolded."""
     name, scheme, width = request.param
+    with watched(browser, pages.path(name).as_uri(), scheme, width) as found:
+        found.page.evaluate("document.querySelectorAll('details').forEach(each => each.open = true)")
+        yield found
+
+
+@contextmanager
+def watched(browser: Browser, address: str, scheme: Scheme, width: int) -> Iterator[Opened]:
+    """A page in these colours and of this width, with all that it asks for and complains about."""
     context = browser.new_context(viewport={"width": width, "height": 800}, color_scheme=scheme)
     context.add_init_script(_OBSERVER)
     found = Opened(context.new_page(), [], [])
     context.on("request", lambda made: found.requests.append(made.url))
     found.page.on("console", lambda message: found.complaints.append(message.text))
     found.page.on("pageerror", lambda error: found.complaints.append(str(error)))
-    found.page.goto(pages.path(name).as_uri())
-    found.page.evaluate("document.querySelectorAll('details').forEach(each => each.open = true)")
+    found.page.goto(address)
     yield found
     context.close()

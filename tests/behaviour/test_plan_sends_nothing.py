@@ -9,6 +9,7 @@ from typing import Final
 from octoplan.cli.main import COMMANDS
 from tests.behaviour.command import Octoplan
 from tests.behaviour.project import Project
+from tests.git_repositories import git
 from tests.sandbox_process import SandboxProcess
 
 DRIVEN: Final[dict[str, list[tuple[int, tuple[str, ...]]]]] = {
@@ -20,7 +21,10 @@ DRIVEN: Final[dict[str, list[tuple[int, tuple[str, ...]]]]] = {
     "preview": [(0, ("preview", "spring", "--reveal"))],
     "excluded": [(0, ("excluded", "spring"))],
     "plan": [(10, ("plan", "--out", "plan.json")), (10, ("plan", "--offline"))],
+    "diff": [(0, ("diff", "HEAD"))],
+    "comment": [(0, ("comment", "--exit-code", "0", "--if-possible"))],
     "status": [(10, ("status",))],
+    "report": [(0, ("report",))],
     "show": [(0, ("show", "spring"))],
     "lock": [(0, ("lock", "check")), (0, ("lock", "rebuild")), (0, ("lock", "resolve"))],
     "rules": [(0, ("rules",)), (0, ("rules", "window/fr-hours", "--output", "json"))],
@@ -53,6 +57,9 @@ def test_every_command_but_apply_sends_nothing(project: Project, octoplan: Octop
     project.write("tests/spring.yaml", f"campaign: spring\ntests:\n  - name: a test\n    contacts: [{{row: {row}}}]\n")
     sandbox.faults({"kind": "reset_before"})
     octoplan("apply", "--auto-approve", code=10)
+    git(project.root, "init", "-q")
+    git(project.root, "add", ".")
+    git(project.root, "commit", "-q", "-m", "sent in part")
     for runs in DRIVEN.values():
         for code, arguments in runs:
             octoplan(*arguments, code=code)

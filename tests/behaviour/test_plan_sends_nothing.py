@@ -22,7 +22,7 @@ DRIVEN: Final[dict[str, list[tuple[int, tuple[str, ...]]]]] = {
     "excluded": [(0, ("excluded", "spring"))],
     "plan": [(10, ("plan", "--out", "plan.json")), (10, ("plan", "--offline"))],
     "diff": [(0, ("diff", "HEAD"))],
-    "comment": [(0, ("comment", "--exit-code", "3", "--if-possible"))],
+    "comment": [(0, ("comment", "--exit-code", "3", "--if-possible", "--ci", "github"))],
     "status": [(10, ("status",))],
     "report": [(0, ("report",))],
     "show": [(0, ("show", "spring"))],

@@ -29,6 +29,12 @@ from octoplan.plan.written import Written, describe_written
 from octoplan.state.git_revision import Revision
 
 WORKING_TREE: Final = "working tree"
+
+
+class Unplannable(InvalidInput):
+    """A revision whose project or campaigns have errors."""
+
+
 _NEEDED_BY: Final = "comparing revisions"
 
 
@@ -70,7 +76,8 @@ def plan_at_revision(workspace: Workspace, revision: str | None, selection: Sele
 
     Asks the API nothing: prices are what earlier plans were told, or the price file's.
 
-    :raises InvalidInput: if the revision is unknown, or its project cannot be planned.
+    :raises InvalidInput: if the revision is unknown.
+    :raises Unplannable: if its project cannot be planned.
     """
     if revision is None:
         yield _plan(workspace, workspace, selection, WORKING_TREE)
@@ -84,7 +91,7 @@ def plan_at_revision(workspace: Workspace, revision: str | None, selection: Sele
             compared = _plan(workspace, there, selection, revision, Revision(checkout.commit, None, 0))
         except InvalidInput as error:
             message = f"`{revision}` cannot be planned: {error.message}"
-            raise InvalidInput(message, hint=error.hint, findings=error.findings) from None
+            raise Unplannable(message, hint=error.hint, findings=error.findings) from None
         yield replace(compared, borrowed=checkout.borrowed)
 
 

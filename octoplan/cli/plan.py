@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import sys
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
 import click
 
 from octoplan.cli.ci import CiRun, ci_option, detect_ci, plan_report_option
-from octoplan.cli.comparing import plan_in_file, present_plan
+from octoplan.cli.comparing import Unplannable, plan_at_revision, plan_in_file, present_plan
 from octoplan.cli.outputs import Output, emit, plan_output_option, require_one_stdout
 from octoplan.cli.planning import Planned, Selection, endpoint_of, planning, timings_option, verify_plan
 from octoplan.cli.pricing import chosen_simulation, offline_option, open_pricing, simulate_option
@@ -43,9 +44,8 @@ from octoplan.views.timings import render_timings
 @click.option("--no-cache", is_flag=True, help="Check every list anew, also one that did not change.")
 @click.option(
     "--compare",
-    type=click.Path(path_type=Path),
     metavar="OTHER",
-    help="Also show what is different from another plan, such as that of the base branch.",
+    help="Also show what is different from another plan, in a file, or from a git revision, such as the base branch.",
 )
 @click.option("--all", "everything", is_flag=True, help="Each campaign in full, also of many, and those sent before.")
 @timings_option
@@ -64,7 +64,7 @@ def command(
     verify: bool,
     detailed_exitcode: bool,
     no_cache: bool,
-    compare: Path | None,
+    compare: str | None,
     everything: bool,
     wants_timings: bool,
     reports: tuple[tuple[Output, ...], ...],
@@ -128,13 +128,24 @@ def _exit_code(plan: Plan, *, detailed: bool) -> ExitCode:
     return ExitCode.CHANGES if detailed and plan.sending else ExitCode.DONE
 
 
-def _compare(workspace: Workspace, path: Path, planned: Planned, selection: Selection) -> Comparison:
-    """The other plan beside this one; only what was chosen of both, if something was."""
+def _compare(workspace: Workspace, other: str, planned: Planned, selection: Selection) -> Comparison | None:
+    """
+    The other plan beside this one; only what was chosen of both, if something was.
+
+    `None`, with a word about it, for a revision that has errors: who mends them must be able to see the plan.
+    """
     campaigns = [each.campaign for each in planned.prepared]
     after = present_plan(workspace, planned.plan, campaigns)
     is_part = bool(selection.ids or selection.paths)
     only = {*selection.ids, *(campaign.id for campaign in campaigns)} if is_part else None
-    return compare_plans(plan_in_file(workspace, path), after, only)
+    if Path(other).is_file():
+        return compare_plans(plan_in_file(workspace, Path(other)), after, only)
+    try:
+        with plan_at_revision(workspace, other, replace(selection, may_be_gone=True)) as before:
+            return compare_plans(before, after, only)
+    except Unplannable as error:
+        click.echo(f"Not compared: {error.message}", err=True)
+        return None
 
 
 def _text(plan: Plan, comparison: Comparison | None, *, everything: bool) -> str:

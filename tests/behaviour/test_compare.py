@@ -80,6 +80,26 @@ def test_without_the_files_of_a_plan_its_words_are_unknown(
     assert "words are not at hand" in result.stdout
 
 
+def test_a_plan_is_compared_with_a_revision(project: Project, octoplan: Octoplan) -> None:
+    """
+    Any revision will do, planned with today's prices. What has errors is not compared, and the plan is shown all the
+    same: it may be what mends them. What git does not know ends with 3.
+    """
+    commit(project)
+    change_spring(project)
+    shown = octoplan("plan", "--compare", "HEAD").stdout
+    assert "[-Bonjour-]{+Bonsoir+} {{ first_name }}" in shown
+    assert "cost 0.305" in shown
+    broken = (project.root / "campaigns/spring.yaml").read_text()
+    project.write("campaigns/spring.yaml", "id: [")
+    commit(project, "broken")
+    project.write("campaigns/spring.yaml", broken)
+    result = octoplan("plan", "--compare", "HEAD")
+    assert "Not compared: `HEAD` cannot be planned" in result.stderr
+    assert "5 messages to send" in result.stdout
+    octoplan("plan", "--compare", "nowhere", code=3)
+
+
 def test_a_part_is_compared_with_the_same_part(project: Project, octoplan: Octoplan) -> None:
     """`plan --campaign` holds only these against the other plan."""
     project.campaign("autumn", message={"template": "Bonsoir. STOP au XXXXX"})

@@ -53,9 +53,11 @@ class Shop:
         """What the branch has, as pull request 7: the commit that it would be merged with `main` to."""
         head = self.commit("A change")
         ref = "refs/pull/7/merge"
-        git(self.laptop, "push", "-q", "--force", "origin", f"HEAD:{ref}")
+        parents = ("-p", "origin/main", "-p", head)
+        merge = git(self.laptop, "commit-tree", *parents, "-m", "Merge", f"{head}^{{tree}}")
+        git(self.laptop, "push", "-q", "--force", "origin", f"{merge}:{ref}")
         pull = {"number": 7, "head": {"sha": head, "repo": {"full_name": repository}}}
-        return Event("pull_request", ref, head, {"pull_request": pull})
+        return Event("pull_request", ref, merge, {"pull_request": pull})
 
     def merge(self) -> Event:
         """The branch becomes `main`."""

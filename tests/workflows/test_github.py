@@ -58,6 +58,8 @@ def test_from_pull_request_to_applied(shop: Shop) -> None:
     (comment,) = shop.forge.bodies
     assert "run=2 -->\n## octoplan: `maple` in `production`" in comment
     assert "1 request" in comment
+    assert "Beside `HEAD^1: " in comment
+    assert "Total to send: 5 messages, cost 0.00 → 0.305 (+0.305)" in comment
     shop.require_once(0)
 
     merge = shop.merge()

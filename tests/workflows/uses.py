@@ -70,7 +70,7 @@ def checkout(place: Workplace, given: Mapping[str, str]) -> str:
     url = place.remote.as_uri()
     git(place.workspace, "init", "-q")
     git(place.workspace, "remote", "add", "origin", url)
-    git(place.workspace, "fetch", "-q", "--depth=1", "origin", place.sha)
+    git(place.workspace, "fetch", "-q", f"--depth={given.get('fetch-depth', '1')}", "origin", place.sha)
     git(place.workspace, "checkout", "-q", "--detach", place.sha)
     if place.contents == "read":
         git(place.workspace, "config", "remote.origin.pushurl", _NOT_ALLOWED)

@@ -64,6 +64,8 @@ class Delivery:
     refusal: Refused | None = None
     is_strained: bool = False
     """Whether a try was throttled or lost: the API should get fewer requests at once."""
+    is_late: bool = False
+    """Whether it was given up because it might no longer be sent at this time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,6 +189,9 @@ class _Attempt:
         if self._ports.stopping():
             # It came during this wait or the one before, which it has cut short: the API must not see an early repeat.
             return self._leave("stopped before it was sent")
+        latest = self._batch.latest
+        if latest is not None and self._ports.clock.now() > latest:
+            return self._leave("the time until which it might be sent has passed", is_late=True)
         # After the wait for its turn, which may be long.
         if not in_window(self._opened_at, self._opened_mark, self._ports.clock):
             return self._expired()
@@ -252,12 +257,12 @@ class _Attempt:
             return self._unknown("the API may have forgotten the request id, so repeating could send it twice")
         return self._leave("this process was asleep for too long before it could send")
 
-    def _leave(self, reason: str) -> Delivery:
+    def _leave(self, reason: str, *, is_late: bool = False) -> Delivery:
         """Stop trying: certainly not sent, unless an earlier try left a doubt (which is in the journal already)."""
         if self._in_doubt:
             return self._ended(Status.UNKNOWN, reason)
         self._record(Kind.NOT_SENT, {"note": reason})
-        return self._ended(Status.NOT_SENT, reason)
+        return self._ended(Status.NOT_SENT, reason, is_late=is_late)
 
     def _unknown(self, reason: str) -> Delivery:
         self._record(Kind.UNKNOWN, {"note": reason})

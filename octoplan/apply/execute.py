@@ -16,7 +16,7 @@ Invariants:
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, Literal, Protocol, TypeVar
@@ -253,7 +253,7 @@ class _Run:
                 self.halt = self.halt or self._campaign.gate(canary)
             while following is not None and self._may_start(following, after_canary=was_canary):
                 was_canary = following.is_canary
-                self._lanes.start(following)
+                self._lanes.start(replace(following, latest=_latest(self._campaign, following)))
                 following = self._next(batches)
             if self.halt is not None:
                 following = None
@@ -283,9 +283,10 @@ class _Run:
             yield delivery
 
     def _halt_after(self, delivery: Delivery) -> Halt | None:
-        """A request that was given up because of a wish to stop says nothing about the API."""
+        """A request that was given up because of a wish to stop, or of the time, says nothing about the API."""
         stopped = self._rules.stop_asked() if delivery.status is Status.NOT_SENT else None
-        return stopped or _halt_after(delivery, self._rules.on_refused)
+        late = _passed(self._campaign, self._ports.clock.now()) if delivery.is_late else None
+        return stopped or late or _halt_after(delivery, self._rules.on_refused)
 
     def _must_halt(self, batch: Outgoing) -> bool:
         if self.halt is None:
@@ -296,7 +297,7 @@ class _Run:
     def _too_late(self, batch: Outgoing) -> Halt | None:
         """Whether the next request would start too late, the wait for its turn included."""
         starts_at = self._ports.clock.now() + timedelta(seconds=self._ports.pace.delay_s())
-        return _too_late(self._campaign, batch, starts_at)
+        return _passed(self._campaign, starts_at, batch)
 
     def _notice(self) -> Halt | None:
         notice = self._rules.ask(self._ports.session.stop_notice)
@@ -316,12 +317,23 @@ class _Run:
         return self._ports.clock.monotonic() - self._stopped_at >= self._rules.grace_s
 
 
-def _too_late(campaign: CampaignRun, batch: Outgoing, starts_at: datetime) -> Halt | None:
-    if campaign.not_after is not None and starts_at > campaign.not_after:
+def _passed(campaign: CampaignRun, at: datetime, batch: Outgoing | None = None) -> Halt | None:
+    """Why nothing of the campaign, or not this batch of it, may start `at`."""
+    if campaign.not_after is not None and at > campaign.not_after:
         return Halt(ExitCode.WINDOW, f"`not_after` of {campaign.campaign} has passed; the rest was not sent")
-    asked = [deadline for deadline in campaign.deadlines if not deadline.is_own or deadline.at == batch.send_at]
-    passed = next((deadline for deadline in asked if starts_at >= deadline.at), None)
+    deadlines = campaign.deadlines if batch is None else _deadlines(campaign, batch)
+    passed = next((deadline for deadline in deadlines if at >= deadline.at), None)
     return None if passed is None else Halt(ExitCode.WINDOW, passed.reason, passed.hint)
+
+
+def _latest(campaign: CampaignRun, batch: Outgoing) -> datetime | None:
+    """After this no try of the batch may start: pauses between tries can be long."""
+    ends = [campaign.not_after, *(deadline.at for deadline in _deadlines(campaign, batch))]
+    return min((end for end in ends if end is not None), default=None)
+
+
+def _deadlines(campaign: CampaignRun, batch: Outgoing) -> list[Deadline]:
+    return [deadline for deadline in campaign.deadlines if not deadline.is_own or deadline.at == batch.send_at]
 
 
 def _halt_after(delivery: Delivery, on_refused: OnRefused) -> Halt | None:

@@ -83,7 +83,8 @@ class Outgoing:
     A batch with its identity. `phones` (E.164, personal data) go into the ledger, `request` onto the wire.
 
     `opened_at` is set when an earlier run may have sent it already: then only this body with this request id may be
-    sent, and only inside the id's lifetime. `cost` is the planned cost, `None` where it is not known.
+    sent, and only inside the id's lifetime. `cost` is the planned cost, `None` where it is not known. No try may start
+    after `latest`, neither the first nor a repetition; `None` for any time.
     """
 
     environment: str
@@ -101,6 +102,7 @@ class Outgoing:
     opened_at: datetime | None = None
     opened_mark: Mark | None = None
     cost: Decimal | None = None
+    latest: datetime | None = None
 
     @property
     def send_at(self) -> datetime | None:

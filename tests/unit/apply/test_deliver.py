@@ -256,6 +256,19 @@ def test_throttling_after_a_lost_answer_leaves_it_unknown(bench: Bench) -> None:
     assert bench.phase is Phase.OPEN
 
 
+@pytest.mark.parametrize(
+    ("answer", "status", "phase"),
+    [(LOST, Status.UNKNOWN, Phase.OPEN), (NotSent("429"), Status.NOT_SENT, Phase.FREE)],
+    ids=["in doubt", "not sent"],
+)
+def test_nothing_is_repeated_too_late(bench: Bench, answer: Outcome, status: Status, phase: Phase) -> None:
+    """After the last moment for it a request is left as it is, also if repeating it would settle a doubt."""
+    batch = replace(bench.batch(), latest=bench.clock.now())
+    gateway = bench.gateway(answer, OK)
+    assert deliver(batch, bench.ports(gateway)).status is status
+    assert (len(gateway.posted), bench.phase) == (1, phase)
+
+
 def test_a_stop_ends_the_tries(bench: Bench) -> None:
     """Asked to stop, nothing is repeated; what was not sent is recorded as such."""
     gateway = bench.gateway(NotSent("connection refused"))

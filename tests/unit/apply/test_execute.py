@@ -298,6 +298,15 @@ def test_the_time_of_a_wave_is_asked_of_its_own_requests_only(bench: Bench) -> N
     assert report.halt == Halt(ExitCode.WINDOW, "this wave has left", None)
 
 
+def test_a_request_is_not_repeated_too_late(bench: Bench) -> None:
+    """A pause between two tries can be longer than the hours: the request is given up, and the run says why."""
+    ended = Deadline(bench.clock.now() + timedelta(seconds=100), "the hours ended", "apply tomorrow")
+    bench.api.answer = lambda _: NotSent("busy", retry_after_s=120, throttled=True)
+    report = bench.run(bench.campaign(bench.batches(), deadlines=(ended,)))
+    assert (len(bench.api.posted), bench.phases(), report.exit_code) == (1, [Phase.FREE], ExitCode.WINDOW)
+    assert report.halt == Halt(ExitCode.WINDOW, "the hours ended", "apply tomorrow")
+
+
 def test_a_request_does_not_wait_for_its_turn_until_the_hours_are_over(bench: Bench) -> None:
     """At one request a minute the third would start two minutes after the first, when it is too late."""
     ended = Deadline(bench.clock.now() + timedelta(seconds=110), "the hours ended")

@@ -8,7 +8,6 @@ its standard input ends. So no server outlives its tests, however they end.
 
 from __future__ import annotations
 
-import atexit
 import json
 import os
 import secrets
@@ -26,6 +25,8 @@ from typing import Any
 
 import pymysql
 import pytest
+
+from tests.keeper import start_keeper
 
 _PLACES = os.pathsep.join(["/usr/sbin", "/usr/local/sbin", "/opt/homebrew/bin"])
 """Where servers are installed that are not in everybody's PATH."""
@@ -61,19 +62,8 @@ def server() -> Server:
     if _find("mariadbd") is None:
         missing = "MariaDB is not installed (Debian: mariadb-server-core and mariadb-client-core)"
         (pytest.fail if os.environ.get("CI", "").lower() in ("true", "1") else pytest.skip)(missing)
-    keeper = subprocess.Popen(
-        [sys.executable, "-m", "tests.mariadb_server"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-        cwd=Path(__file__).parents[1],
-    )
-    atexit.register(keeper.communicate)
-    assert keeper.stdout is not None
-    line = keeper.stdout.readline()
-    assert line, "MariaDB did not start; what it said is on standard error"
-    return Server(**json.loads(line))
+    _, said = start_keeper("tests.mariadb_server")
+    return Server(**said)
 
 
 def main() -> None:

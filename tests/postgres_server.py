@@ -8,7 +8,6 @@ that folder and nowhere else.
 
 from __future__ import annotations
 
-import atexit
 import importlib.util
 import json
 import os
@@ -26,6 +25,8 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
+
+from tests.keeper import start_keeper
 
 _SETTINGS = {
     "listen_addresses": "",
@@ -65,19 +66,8 @@ class Server:
 @cache
 def server() -> Server:
     """The server of this test process, started when it is first asked for."""
-    keeper = subprocess.Popen(
-        [sys.executable, "-m", "tests.postgres_server"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-        cwd=Path(__file__).parents[1],
-    )
-    atexit.register(keeper.communicate)
-    assert keeper.stdout is not None
-    line = keeper.stdout.readline()
-    assert line, "PostgreSQL did not start; what it said is on standard error"
-    return Server(**json.loads(line))
+    _, said = start_keeper("tests.postgres_server")
+    return Server(**said)
 
 
 def main() -> None:

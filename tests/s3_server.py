@@ -7,7 +7,6 @@ comes as a line on standard input, and ends with that input. So no server outliv
 
 from __future__ import annotations
 
-import atexit
 import base64
 import json
 import logging
@@ -16,8 +15,9 @@ import subprocess
 import sys
 from dataclasses import dataclass, field
 from functools import cache
-from pathlib import Path
 from typing import Any
+
+from tests.keeper import start_keeper
 
 BUCKET = "acme-lists"
 """With a policy: the key may read below `lists/`, and list that folder."""
@@ -57,20 +57,11 @@ class Server:
 @cache
 def server() -> Server:
     """The server of this test process, started when it is first asked for."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "tests.s3_server"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-        cwd=Path(__file__).parents[1],
-        env={"PATH": os.defpath, "MOTO_S3_DEFAULT_MAX_KEYS": str(KEYS_PER_PAGE), "MOTO_ALLOW_NONEXISTENT_REGION": "1"},
+    process, said = start_keeper(
+        "tests.s3_server",
+        {"PATH": os.defpath, "MOTO_S3_DEFAULT_MAX_KEYS": str(KEYS_PER_PAGE), "MOTO_ALLOW_NONEXISTENT_REGION": "1"},
     )
-    atexit.register(process.communicate)
-    assert process.stdout is not None
-    line = process.stdout.readline()
-    assert line, "the S3 server did not start; what it said is on standard error"
-    return Server(process=process, **json.loads(line))
+    return Server(process=process, **said)
 
 
 def main() -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import socket
 import ssl
 import subprocess
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,7 @@ from octoplan.diagnostics import Finding, InvalidInput, Place
 from tests.unit.audience.web_server import LIST, Server
 
 PLACE = Place("campaigns/a.yaml", 7)
+pytestmark = pytest.mark.usefixtures("private")
 
 
 @pytest.fixture
@@ -29,16 +29,6 @@ def server() -> Iterator[Server]:
     server.says()
     yield server
     server.close()
-
-
-@pytest.fixture(autouse=True)
-def private(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """Whatever is put aside is here, and gone in the end."""
-    folder = tmp_path / "private"
-    folder.mkdir()
-    monkeypatch.setattr(tempfile, "tempdir", str(folder))
-    yield folder
-    assert list(folder.iterdir()) == []
 
 
 def read(address: str, *, kind: Any = None, query: str | None = None, **fields: Any) -> list[str]:

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path
 from xml.sax.saxutils import escape
 
 import pytest
@@ -23,6 +21,7 @@ from tests import s3_server
 from tests.unit.audience.web_server import LIST, Server
 
 PLACE = Place("campaigns/a.yaml", 7)
+pytestmark = pytest.mark.usefixtures("private")
 
 
 @pytest.fixture
@@ -42,16 +41,6 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
     server.says()
     yield server
     server.close()
-
-
-@pytest.fixture(autouse=True)
-def private(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """Whatever is put aside is here, and gone in the end."""
-    folder = tmp_path / "private"
-    folder.mkdir()
-    monkeypatch.setattr(tempfile, "tempdir", str(folder))
-    yield folder
-    assert list(folder.iterdir()) == []
 
 
 def stored(at: s3_server.Server | Server, key: str) -> Stored:

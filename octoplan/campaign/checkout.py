@@ -57,6 +57,10 @@ class Checkout:
         return (self.root / PROJECT_FILE).is_file()
 
 
+class UnusableRevision(InvalidInput):
+    """A revision that is there, but whose files have errors or are too large."""
+
+
 @contextlib.contextmanager
 def open_checkout(root: Path, revision: str, needed_by: str, *, lists: bool = True) -> Iterator[Checkout]:
     """
@@ -64,7 +68,8 @@ def open_checkout(root: Path, revision: str, needed_by: str, *, lists: bool = Tr
 
     With `lists` off there is nobody to plan for: settings, campaigns and texts only.
 
-    :raises InvalidInput: if the clone has no such revision, a file is too large, or none can be written.
+    :raises InvalidInput: if the clone has no such revision.
+    :raises UnusableRevision: if its files are too large, or cannot be written.
     """
     folder = open_revision(root, revision, needed_by)
     if folder is None:
@@ -74,9 +79,12 @@ def open_checkout(root: Path, revision: str, needed_by: str, *, lists: bool = Tr
         )
     with tempfile.TemporaryDirectory(prefix="octoplan-") as name:
         try:
-            yield _fill(Path(name).resolve(), root, folder, lists=lists)
+            checkout = _fill(Path(name).resolve(), root, folder, lists=lists)
         except _Unwritable as error:
-            raise InvalidInput(f"the files of `{revision}` cannot be written: {error}") from None
+            raise UnusableRevision(f"the files of `{revision}` cannot be written: {error}") from None
+        except InvalidInput as error:
+            raise UnusableRevision(error.message, hint=error.hint, findings=error.findings) from None
+        yield checkout
 
 
 class _Unwritable(Exception):

@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-from octoplan.campaign.checkout import open_checkout
+from octoplan.campaign.checkout import UnusableRevision, open_checkout
 from octoplan.campaign.project import load_project
 from octoplan.campaign.resolve import Campaign
 from octoplan.cli.planning import Selection, endpoint_of, ledger_rows_max, select_campaigns
@@ -29,10 +29,6 @@ from octoplan.plan.written import Written, describe_written
 from octoplan.state.git_revision import Revision
 
 WORKING_TREE: Final = "working tree"
-
-
-class Unplannable(InvalidInput):
-    """A revision whose project or campaigns have errors."""
 
 
 _NEEDED_BY: Final = "comparing revisions"
@@ -77,7 +73,7 @@ def plan_at_revision(workspace: Workspace, revision: str | None, selection: Sele
     Asks the API nothing: prices are what earlier plans were told, or the price file's.
 
     :raises InvalidInput: if the revision is unknown.
-    :raises Unplannable: if its project cannot be planned.
+    :raises UnusableRevision: if its project cannot be planned.
     """
     if revision is None:
         yield _plan(workspace, workspace, selection, WORKING_TREE)
@@ -91,7 +87,7 @@ def plan_at_revision(workspace: Workspace, revision: str | None, selection: Sele
             compared = _plan(workspace, there, selection, revision, Revision(checkout.commit, None, 0))
         except InvalidInput as error:
             message = f"`{revision}` cannot be planned: {error.message}"
-            raise Unplannable(message, hint=error.hint, findings=error.findings) from None
+            raise UnusableRevision(message, hint=error.hint, findings=error.findings) from None
         yield replace(compared, borrowed=checkout.borrowed)
 
 

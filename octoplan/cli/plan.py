@@ -10,8 +10,9 @@ from typing import Any, Literal
 
 import click
 
+from octoplan.campaign.checkout import UnusableRevision
 from octoplan.cli.ci import CiRun, ci_option, detect_ci, plan_report_option
-from octoplan.cli.comparing import Unplannable, plan_at_revision, plan_in_file, present_plan
+from octoplan.cli.comparing import plan_at_revision, plan_in_file, present_plan
 from octoplan.cli.outputs import Output, emit, plan_output_option, require_one_stdout
 from octoplan.cli.planning import Planned, Selection, endpoint_of, planning, timings_option, verify_plan
 from octoplan.cli.pricing import chosen_simulation, offline_option, open_pricing, simulate_option
@@ -132,7 +133,7 @@ def _compare(workspace: Workspace, other: str, planned: Planned, selection: Sele
     """
     The other plan beside this one; only what was chosen of both, if something was.
 
-    `None`, with a word about it, for a revision that has errors: who mends them must be able to see the plan.
+    `None`, with a word about it, for a revision that cannot be used: who mends its errors must be able to see the plan.
     """
     campaigns = [each.campaign for each in planned.prepared]
     after = present_plan(workspace, planned.plan, campaigns)
@@ -143,7 +144,7 @@ def _compare(workspace: Workspace, other: str, planned: Planned, selection: Sele
     try:
         with plan_at_revision(workspace, other, replace(selection, may_be_gone=True)) as before:
             return compare_plans(before, after, only)
-    except Unplannable as error:
+    except UnusableRevision as error:
         click.echo(f"Not compared: {error.message}", err=True)
         return None
 

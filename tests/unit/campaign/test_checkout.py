@@ -9,7 +9,7 @@ import pytest
 
 from octoplan import limits
 from octoplan.campaign import checkout
-from octoplan.campaign.checkout import open_checkout
+from octoplan.campaign.checkout import UnusableRevision, open_checkout
 from octoplan.diagnostics import InvalidInput
 from tests.git_repositories import git
 
@@ -147,7 +147,7 @@ def test_files_are_bounded(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     ):
         with monkeypatch.context() as patch:
             patch.setattr(checkout, bound, 0 if "PATTERNS" in bound else 500)
-            with pytest.raises(InvalidInput, match=words):
+            with pytest.raises(UnusableRevision, match=words):
                 files(root)
 
 
